@@ -1,0 +1,62 @@
+"""The room of railway bills of lading, as the kernel sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlmodel import Session
+
+from api.domains.bills import units
+from api.domains.bills.contract import RAIL_BILL_ACTS, RAIL_BILL_REFUSALS, RAIL_BILLS_DOMAIN, BillWord
+from api.domains.bills.document import Finding, check_value
+from api.domains.bills.document.form import RailBill
+from api.domains.bills.fingerprint import fingerprint
+from api.domains.bills.projector import BillProjector
+from api.domains.bills.routes import router
+from api.kernel import documents
+from api.kernel.house import House
+from api.kernel.room import ContractReader, DocumentType, Room
+from chain.intents import Act
+
+__all__ = ["BILLS", "FORMAT"]
+
+FORMAT: Final = "landbridge/rail-bill/1"
+
+
+def _check(document: Any) -> Sequence[Finding]:
+    return check_value(document).findings
+
+
+def _derive(document: Any) -> Mapping[str, Any]:
+    return {"note": "0x" + fingerprint(RailBill.model_validate(document).note).hex()}
+
+
+def _sequence(read: ContractReader, name: str, subject: bytes) -> int:
+    return BillWord.unpack(read("billWord", subject)).sequence
+
+
+def _lane(name: str, subject: bytes) -> bytes:
+    return subject
+
+
+def _before_signing(session: Session, house: House, act: Act, party: int) -> None:
+    """Who is to hold a bill must be able to read it: the giver's entrusted key shows it to them."""
+    taker = act.values.get("to", act.values.get("holder"))
+    if taker is not None:
+        documents.show(session, house, "0x" + act.subject.hex(), party, int(taker))
+
+
+BILLS: Final = Room(
+    name="bills",
+    contract="RailBills",
+    domain_name=RAIL_BILLS_DOMAIN,
+    acts=RAIL_BILL_ACTS,
+    refusals=RAIL_BILL_REFUSALS,
+    projector=BillProjector,
+    sequence=_sequence,
+    lane=_lane,
+    router=router,
+    documents=(DocumentType(FORMAT, _check, _derive, units.remember),),
+    before_signing=_before_signing,
+)

@@ -1,0 +1,62 @@
+"""What the bills' routes do beyond reading rows: turn a request to verify into a claim."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlmodel import Session
+
+from api.domains.bills.document import check_value
+from api.domains.bills.fingerprint import fingerprint
+from api.domains.bills.schemas import VerifyIn
+from api.domains.bills.verify import Claim
+from api.kernel import documents
+from api.kernel.auth import Principal
+from api.kernel.house import House
+from chain.digests import Seed, document_digest
+from chain.errors import LandbridgeError
+
+__all__ = ["NotFoundError", "VerifyRequestError", "claim_of", "claim_of_document"]
+
+
+class NotFoundError(LandbridgeError):
+    """No such bill, or none that the caller may see: one answer for both."""
+
+    code: ClassVar[str] = "not-found"
+
+
+class VerifyRequestError(LandbridgeError):
+    """Neither a document with its seed nor a bill's id."""
+
+    code: ClassVar[str] = "request-malformed"
+
+
+def claim_of(session: Session, house: House, caller: Principal, body: VerifyIn) -> Claim:
+    """What is to be verified.
+
+    :raises VerifyRequestError: too little was given
+    :raises NotFoundError: no document was given, and the caller may not read the bill here
+    """
+    if body.document is not None:
+        if body.seed is None:
+            raise VerifyRequestError("a document is verified with its seed", params={"field": "seed"})
+        return claim_of_document(body.document, bytes.fromhex(body.seed), body.bill)
+    if body.bill is None:
+        raise VerifyRequestError("send a document with its seed, or a bill's id", params={"field": "bill"})
+    opened = documents.open_for(session, house, body.bill, caller.acting())
+    return claim_of_document(opened.document, opened.seed, body.bill)
+
+
+def claim_of_document(document: Any, seed: bytes, bill: str | None = None) -> Claim:
+    """A claim from a document with its seed; without a bill's id, its own digest is the bill."""
+    digest = "0x" + document_digest(document, Seed(seed)).hex()
+    report = check_value(document)
+    note = fingerprint(report.document.note) if report.document is not None else None
+    return Claim(
+        bill=bill or digest,
+        named=bill is not None,
+        document=document,
+        digest=digest,
+        note=note,
+        errors=tuple(finding.code for finding in report.errors),
+    )

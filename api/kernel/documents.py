@@ -1,0 +1,202 @@
+"""Documents: checked, digested, sealed to their readers, shown to more, opened.
+
+The gateway reads a document once, when it arrives, to check and digest it. What it keeps is ciphertext under a
+key of its own, and that key sealed to each reader. It can open it again only with the reader key of a party
+that entrusted it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sqlmodel import Session, select
+
+from api.kernel.house import House
+from api.kernel.room import DocumentType, Finding
+from api.kernel.tables import DocumentRow, PartyRow, ProfileRow, WrapRow
+from chain.canonical import canonical, parse
+from chain.db import reading
+from chain.digests import Seed, document_digest, new_seed
+from chain.errors import LandbridgeError
+from vault.blobs import BlobId
+from vault.documents import SealedDocument, add_reader, open_document, seal_document
+from vault.keys import PrivateKey, PublicKey, key_id
+
+__all__ = [
+    "DocumentRefusedError",
+    "Opened",
+    "ReaderKeyUnknownError",
+    "Sealed",
+    "open_for",
+    "sealed_for",
+    "show",
+    "store",
+]
+
+
+class DocumentRefusedError(LandbridgeError):
+    """A document with findings of severity error."""
+
+    code: ClassVar[str] = "document-refused"
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("the document has errors; each is named in findings")
+        self.findings = findings
+
+
+class FormatUnknownError(LandbridgeError):
+    """No room keeps documents of this format."""
+
+    code: ClassVar[str] = "document-format-unknown"
+
+
+class ReaderKeyUnknownError(LandbridgeError):
+    """A party without a reader key cannot be shown a document."""
+
+    code: ClassVar[str] = "reader-key-unknown"
+
+
+class NoSuchDocumentError(LandbridgeError):
+    """No such document, or none that the caller may read: one answer for both."""
+
+    code: ClassVar[str] = "not-found"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A document with the seed that salts its fields' digests."""
+
+    digest: str
+    document: dict[str, Any]
+    seed: Seed
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A document as it lies here, and its key sealed to one reader."""
+
+    row: DocumentRow
+    wrap: bytes
+    ciphertext: bytes
+
+
+def type_of(house: House, document: Mapping[str, Any]) -> DocumentType:
+    """The kind of a document by its ``format`` member.
+
+    :raises FormatUnknownError: none has it
+    """
+    wanted = document.get("format")
+    for room in house.rooms.values():
+        for kind in room.documents:
+            if kind.format == wanted:
+                return kind
+    raise FormatUnknownError("no document has this format here")
+
+
+def store(
+    session: Session, house: House, document: dict[str, Any], author: int, readers: Iterable[int]
+) -> tuple[DocumentRow, Sequence[Finding], Mapping[str, Any]]:
+    """Check, digest and seal a document to its author and readers.
+
+    :return: the row, the findings below error, and what its room derived
+    :raises DocumentRefusedError: it has errors
+    :raises ReaderKeyUnknownError: a reader has no key to seal to
+    """
+    kind = type_of(house, document)
+    findings = kind.check(document)
+    if any(finding.severity == "error" for finding in findings):
+        raise DocumentRefusedError(findings)
+    seed = new_seed()
+    digest = document_digest(document, seed)
+    name = "0x" + digest.hex()
+    keys = {party: _reader_key(house, party) for party in {author, *readers}}
+    body = canonical({"document": document, "seed": seed.hex()})
+    facts = kind.derive(document)
+    sealed = seal_document(body, keys.values(), _context(house, name), house.blobs)
+    now = int(time.time())
+    row = DocumentRow(
+        digest=name, format=kind.format, blob=sealed.blob, size=len(body), author=author, created=now
+    )
+    session.add(row)
+    for party, key in keys.items():
+        wrap = sealed.wraps[key_id(key)]
+        session.add(WrapRow(document=name, party=party, wrap=wrap, shown_by=author, created=now))
+    kind.stored(session, house, name, document)
+    session.flush()
+    return row, findings, facts
+
+
+def sealed_for(session: Session, house: House, digest: str, party: int) -> Sealed:
+    """A document's ciphertext with the key sealed to a reader.
+
+    :raises NoSuchDocumentError: it does not exist, or is not for this party
+    """
+    row, wrap = _find(session, digest, party)
+    return Sealed(row, wrap.wrap, house.blobs.get(BlobId(row.blob)))
+
+
+def open_for(session: Session, house: House, digest: str, party: int) -> Opened:
+    """Open a document with a party's entrusted reader key.
+
+    :raises NoSuchDocumentError: it does not exist, or is not for this party
+    :raises ReaderKeyUnknownError: the party keeps its reader key itself
+    """
+    row, wrap = _find(session, digest, party)
+    reader = _entrusted(house, party)
+    sealed = SealedDocument(BlobId(row.blob), {reader.id: wrap.wrap})
+    content: Any = parse(open_document(sealed, reader, _context(house, digest), house.blobs))
+    return Opened(digest, content["document"], Seed(bytes.fromhex(content["seed"])))
+
+
+def show(session: Session, house: House, digest: str, by: int, to: int, wrap: bytes | None = None) -> None:
+    """Let another party read a document. Who keeps its own reader key sends the wrap it made.
+
+    :raises NoSuchDocumentError: it does not exist, or the one who shows cannot read it
+    """
+    with reading(house.engine) as known:
+        row, own = _find(known, digest, by)
+        if _wrap_of(known, digest, to) is not None:
+            return
+    if wrap is None:
+        reader, key = _entrusted(house, by), _reader_key(house, to)
+        sealed = SealedDocument(BlobId(row.blob), {reader.id: own.wrap})
+        wrap = add_reader(sealed, reader, key, _context(house, digest)).wraps[key_id(key)]
+    session.add(WrapRow(document=digest, party=to, wrap=wrap, shown_by=by, created=int(time.time())))
+    session.flush()
+
+
+def _find(session: Session, digest: str, party: int) -> tuple[DocumentRow, WrapRow]:
+    row, wrap = session.get(DocumentRow, digest), _wrap_of(session, digest, party)
+    if row is None or wrap is None:
+        raise NoSuchDocumentError("you have no such document")
+    return row, wrap
+
+
+def _wrap_of(session: Session, digest: str, party: int) -> WrapRow | None:
+    return session.exec(select(WrapRow).where(WrapRow.document == digest, WrapRow.party == party)).first()
+
+
+def _entrusted(house: House, party: int) -> PrivateKey:
+    reader = house.entrusted_reader(_reader_key(house, party))
+    if reader is None:
+        raise ReaderKeyUnknownError(
+            "this party keeps its reader key itself: take the sealed document and open it there",
+            params={"party": party},
+        )
+    return reader
+
+
+def _reader_key(house: House, party: int) -> PublicKey:
+    with reading(house.engine) as session:
+        row = session.get(PartyRow, party)
+        profile = session.get(ProfileRow, row.profile) if row else None
+    if profile is None:
+        raise ReaderKeyUnknownError("this party has no reader key here", params={"party": party})
+    return PublicKey(bytes.fromhex(profile.reader_key))
+
+
+def _context(house: House, digest: str) -> dict[str, str | int]:
+    return {"chain": house.chain_id, "document": digest, "registry": house.registry}

@@ -1,0 +1,243 @@
+"""The running parts of a gateway, put together once: chain, database, blobs, keys, relayer, indexer, rooms.
+
+Opening a house finds or makes everything it needs and can be repeated after a crash at any instant: the same
+chain head, the same contracts, the same keys.
+
+>>> with House.open(Settings(), ROOMS) as house:  # doctest: +SKIP
+...     house.chain.block_number()
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from chain.deploy import Deployment, deploy, fault_of
+from chain.indexer import Indexer
+from sqlalchemy import Engine
+from sqlmodel import Session, SQLModel
+
+from api.kernel.changes import Changes
+from api.kernel.room import ContractReader, Refusal, Room
+from api.kernel.tables import PartyRow, ProfileRow
+from api.settings import Settings
+from chain.client import Block, Chain
+from chain.contracts import Artifact
+from chain.db import open_engine
+from chain.intents import ActType, Address, Domain
+from chain.node import Node, NodeRefusedError, open_node
+from chain.relayer import Relayer
+from chain.signers import Keystore, Signer
+from vault.blobs import BlobStore
+from vault.keys import PrivateKey, PublicKey, key_id
+from vault.keystore import KeyMissingError
+from vault.keystore import Keystore as ReaderKeystore
+
+__all__ = ["House"]
+
+_INTENT_REFUSALS = MappingProxyType(
+    {
+        "Intents_DeadlinePassed": Refusal("intent-expired", "the act's deadline has passed"),
+        "Intents_BadSignature": Refusal("signature-malformed", "the signature is malformed"),
+        "Intents_UnknownKind": Refusal("unknown-act", "the contract knows no such act"),
+        "Intents_CosignersMismatch": Refusal(
+            "cosigners-mismatch", "the act needs another number of signatures"
+        ),
+        "Intents_UnusedBits": Refusal("intent-malformed", "the act has bits set that its kind does not use"),
+    }
+)
+_OTHER = Refusal("refused-by-chain", "the contract refused the act")
+
+
+class House:
+    """A gateway's parts. Made by :meth:`open`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rooms: Sequence[Room],
+        *,
+        engine: Engine,
+        node: Node,
+        blobs: BlobStore,
+        keystore: Keystore,
+        readers: ReaderKeystore,
+    ) -> None:
+        self.settings = settings
+        self.rooms = MappingProxyType({room.name: room for room in rooms})
+        self.engine = engine
+        self.chain = Chain(node)
+        self.chain_id = settings.chain_id
+        self.blobs = blobs
+        self.keystore = keystore
+        self._readers = readers
+        self._open_readers: dict[PublicKey, PrivateKey] = {}
+        self.changes = Changes()
+        accounts = _Accounts(settings.data_dir / "keys" / "accounts.json", keystore)
+        self.administrator: Signer = accounts.signer("administrator")
+        self.relayer_signer: Signer = accounts.signer("relayer")
+        self.deployment: Deployment = deploy(
+            self.chain,
+            self.relayer_signer,
+            self.administrator.address,
+            chain_id=self.chain_id,
+            record=settings.data_dir / f"deployment-{self.chain_id}.json",
+        )
+        artifacts = {self.address(room): self.artifact(room) for room in rooms}
+        self.indexer = Indexer(
+            engine,
+            self.chain,
+            chain_id=self.chain_id,
+            artifacts=artifacts,
+            projectors=[room.projector() for room in rooms],
+            first_block=self.deployment.block,
+            changed=self.changes.notify,
+        )
+        self.relayer = Relayer(
+            engine,
+            self.chain,
+            self.relayer_signer,
+            chain_id=self.chain_id,
+            artifacts=artifacts,
+            confirmations=settings.confirmations,
+            changed=self._relayed,
+        )
+
+    @classmethod
+    @contextmanager
+    def open(cls, settings: Settings, rooms: Sequence[Room]) -> Iterator[House]:
+        """Open everything, start relayer and indexer; on the way out stop and close in the other order.
+
+        :raises LandbridgeError: a part cannot be opened; its code names which and why
+        """
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            node = open_node(
+                f"embedded:{settings.data_dir / 'chain.db'}" if settings.embedded else settings.node,
+                chain_id=settings.chain_id,
+                timeout=settings.node_timeout,
+            )
+            stack.callback(node.close)
+            engine = open_engine(settings.database_url)
+            stack.callback(engine.dispose)
+            SQLModel.metadata.create_all(engine)
+            password = settings.secret("keystore_password")
+            settings.secret("tag_key")
+            house = cls(
+                settings,
+                rooms,
+                engine=engine,
+                node=node,
+                blobs=BlobStore.open(settings.blobs_url),
+                keystore=Keystore(settings.data_dir / "keys", password),
+                readers=ReaderKeystore(settings.data_dir / "readers"),
+            )
+            for worker in (house.indexer, house.relayer):
+                worker.start()
+                stack.callback(worker.stop)
+            yield house
+
+    def _relayed(self) -> None:
+        self.indexer.wake()
+        self.changes.notify()
+
+    @property
+    def registry(self) -> str:
+        """The address by which this registry is named in sealed documents."""
+        return self.deployment.parties
+
+    def address(self, room: Room) -> Address:
+        """Where the room's contract lives."""
+        return self.deployment.address(room.contract)
+
+    def artifact(self, room: Room) -> Artifact:
+        """The room's compiled contract."""
+        return Artifact.load(room.contract)
+
+    def domain(self, room: Room) -> Domain:
+        """The EIP-712 domain under which the room's acts are signed."""
+        return Domain(room.domain_name, "1", self.chain_id, self.address(room))
+
+    def room_at(self, address: str) -> Room:
+        """The room whose contract has this address."""
+        return next(room for room in self.rooms.values() if self.address(room) == address)
+
+    def reader(self, room: Room) -> ContractReader:
+        """Reads the room's contract at the chain's head."""
+        artifact, address = self.artifact(room), self.address(room)
+
+        def read(function: str, *arguments: Any) -> Any:
+            return artifact.decode(function, self.chain.call(address, artifact.encode(function, *arguments)))
+
+        return read
+
+    def head(self) -> Block:
+        """The chain's newest block.
+
+        :raises NodeRefusedError: the node has none
+        """
+        head = self.chain.block("latest")
+        if head is None:
+            raise NodeRefusedError("no newest block")
+        return head
+
+    def sequence(self, room: Room, shape: ActType, subject: bytes) -> int:
+        """The sequence that the chain expects of the next act."""
+        return room.sequence(self.reader(room), shape.name, subject)
+
+    def refusal(self, room: Room, name: str) -> Refusal:
+        """How a contract's error is told."""
+        return room.refusals.get(name) or _INTENT_REFUSALS.get(name) or _OTHER
+
+    def registry_fault(self) -> str | None:
+        """What is wrong with the contracts at the registry's addresses; nothing if they are the published ones."""
+        return fault_of(self.chain, self.deployment)
+
+    def new_entrusted_reader(self) -> PublicKey:
+        """Make a reader key for a party that entrusts it to this gateway."""
+        key = PrivateKey.generate()
+        self._readers.add(key, self.settings.secret("keystore_password"))
+        self._open_readers[key.public] = key
+        return key.public
+
+    def entrusted_reader(self, public: PublicKey) -> PrivateKey | None:
+        """The private half of a reader key, if it was entrusted to this gateway."""
+        if public not in self._open_readers:  # unlocking costs 64 MiB and a moment, by design
+            try:
+                key = self._readers.open(key_id(public), self.settings.secret("keystore_password"))
+            except KeyMissingError:
+                return None
+            self._open_readers[public] = key
+        return self._open_readers[public]
+
+    def party_name(self, session: Session, number: int) -> str | None:
+        """What a party is called here."""
+        row = session.get(PartyRow, number)
+        profile = session.get(ProfileRow, row.profile) if row else None
+        return profile.name if profile else None
+
+
+class _Accounts:
+    """Which stored key has which duty here."""
+
+    def __init__(self, path: Path, keystore: Keystore) -> None:
+        self._path = path
+        self._keystore = keystore
+
+    def signer(self, duty: str) -> Signer:
+        known: dict[str, str] = json.loads(self._path.read_text()) if self._path.exists() else {}
+        if duty in known:
+            return self._keystore.signer(Address(known[duty]))
+        signer = self._keystore.create()
+        temporary = self._path.with_suffix(".new")
+        with temporary.open("w") as file:
+            json.dump(known | {duty: signer.address}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+        return signer

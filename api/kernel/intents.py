@@ -1,0 +1,204 @@
+"""From a wish to an act on the chain: prepare, sign or take a signature, try, and put into the outbox.
+
+- ``prepare`` fills in what the signer should not have to know: the sequence the chain expects, a deadline.
+- An entrusted key signs only if the registry marks it custodial, so that no gateway can sign unseen.
+- Each act is tried against the chain's present state before it is accepted; what the contract would refuse is
+  refused at once, by name. What is accepted is durable before the answer leaves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from sqlmodel import Session, col, select
+
+from api.kernel.house import House
+from api.kernel.room import RefusedByChainError, Room
+from api.kernel.tables import KeyRow
+from chain import outbox
+from chain.contracts import encode_intents
+from chain.db import reading
+from chain.errors import LandbridgeError
+from chain.intents import Act, Address, Signature, act_from_message, recover
+from chain.node import NodeRefusedError
+from chain.signers import Signer
+from chain.tables import OutboxRow
+
+__all__ = [
+    "CosignersMismatchError",
+    "ExpiredError",
+    "NotCustodialError",
+    "UnknownActError",
+    "parse_signatures",
+    "prepare",
+    "room_of",
+    "sign",
+    "submit",
+]
+
+DEADLINE_SECONDS = 3600
+"""How long a prepared act may execute, unless the caller names a deadline."""
+
+
+class UnknownActError(LandbridgeError):
+    """No room takes this act."""
+
+    code: ClassVar[str] = "unknown-act"
+
+
+class NotCustodialError(LandbridgeError):
+    """The gateway holds no key of the party that the registry marks as custodial."""
+
+    code: ClassVar[str] = "not-custodial"
+
+
+class ExpiredError(LandbridgeError):
+    """The act's deadline is past already."""
+
+    code: ClassVar[str] = "intent-expired"
+
+
+class CosignersMismatchError(LandbridgeError):
+    """Fewer or more signatures than an act can carry."""
+
+    code: ClassVar[str] = "cosigners-mismatch"
+
+
+def room_of(house: House, name: str) -> Room:
+    """The room of this name, among those whose contract takes intents.
+
+    :raises UnknownActError: none
+    """
+    room = house.rooms.get(name)
+    if room is None:
+        raise UnknownActError(f"no room is called {name}", params={"room": name})
+    return room
+
+
+def prepare(
+    house: House,
+    room: Room,
+    name: str,
+    subject: bytes,
+    fields: Mapping[str, Any],
+    *,
+    deadline: int | None = None,
+) -> Act:
+    """An act with its sequence and deadline filled in, ready to be signed.
+
+    :raises UnknownActError: the room has no such act
+    :raises IntentError: a field is missing, unknown or out of range
+    """
+    shape = next((act for act in room.acts if act.name == name), None)
+    if shape is None:
+        raise UnknownActError(f"no act is called {name}", params={"act": name})
+    expected = house.sequence(room, shape, subject)
+    message: dict[str, Any] = {
+        "sequence": _after_pending(house, room, shape.name, subject, expected),
+        "deadline": deadline if deadline is not None else int(time.time()) + DEADLINE_SECONDS,
+        **fields,
+    }
+    if shape.subject:
+        key, type_ = shape.subject
+        message[key] = "0x" + subject.hex() if type_ == "bytes32" else int.from_bytes(subject, "big")
+    return act_from_message(room.acts, name, message)
+
+
+def sign(session: Session, house: House, room: Room, act: Act, party: int) -> Signature:
+    """Have a party's entrusted key sign.
+
+    :raises NotCustodialError: the gateway has no key of the party that is marked custodial on the chain
+    """
+    signer = _entrusted(house, party)
+    if room.before_signing is not None:
+        room.before_signing(session, house, act, party)
+    return signer.sign(act.digest(house.domain(room)))
+
+
+def _entrusted(house: House, party: int) -> Signer:
+    with reading(house.engine) as session:
+        keys = session.exec(
+            select(KeyRow).where(KeyRow.party == party, KeyRow.custodial, col(KeyRow.until).is_(None))
+        ).all()
+    for key in keys:
+        if key.address in house.keystore:
+            return house.keystore.signer(Address(key.address))
+    raise NotCustodialError(
+        "this gateway holds no key that the registry marks as entrusted by the party", params={"party": party}
+    )
+
+
+def submit(
+    session: Session, house: House, room: Room, act: Act, signatures: Sequence[Signature]
+) -> OutboxRow:
+    """Try a signed act against the chain and put it into the outbox.
+
+    The same act submitted again is the same row.
+
+    :raises RefusedByChainError: the contract would refuse it; the code names why
+    :raises ExpiredError: the deadline has passed
+    :raises BadSignatureError: a signature is malformed
+    :raises CosignersMismatchError: no signature, or more than an act can carry
+    """
+    if not 1 <= len(signatures) <= 8:
+        raise CosignersMismatchError("an act carries one to eight signatures")
+    domain = house.domain(room)
+    digest = act.digest(domain)
+    for signature in signatures:
+        recover(digest, signature)
+    with reading(house.engine) as known:
+        if outbox.by_digest(known, digest) is None:
+            if act.deadline < time.time():
+                raise ExpiredError("the act's deadline has passed", params={"deadline": act.deadline})
+            _try(house, room, act, signatures)
+    lane = room.lane(act.type.name, act.subject)
+    return outbox.enqueue(session, act, domain, signatures, now=int(time.time()), lane=lane)
+
+
+def _try(house: House, room: Room, act: Act, signatures: Sequence[Signature]) -> None:
+    first, *further = signatures
+    wire = act.wire(first, cosigners=len(further))
+    artifact = house.artifact(room)
+    try:
+        house.chain.call(house.address(room), encode_intents(artifact, [(wire, further)]))
+    except NodeRefusedError as error:
+        if error.revert_data is None:
+            raise
+        reverted = artifact.reverted(error.revert_data)
+        given, expected = act.sequence, reverted.arguments.get("expected", act.sequence)
+        if reverted.name.endswith("_StaleSequence") and given > expected:
+            if _after_pending(house, room, act.type.name, act.subject, expected) == given:
+                # those before it are on their way
+                return
+        refusal = house.refusal(room, reverted.name)
+        raise RefusedByChainError(refusal.code, refusal.sentence, reverted) from error
+
+
+def _after_pending(house: House, room: Room, name: str, subject: bytes, expected: int) -> int:
+    """The sequence after the acts that are on their way in the same lane."""
+    lane = room.lane(name, subject)
+    with reading(house.engine) as session:
+        waiting = {
+            wire[1] >> 16 & 0xFFFFFFFF
+            for wire in map(outbox.wire_of, outbox.unsettled(session, house.address(room), lane))
+        }
+    while expected in waiting:
+        expected += 1
+    return expected
+
+
+def parse_signatures(values: Sequence[str]) -> list[Signature]:
+    """Signatures from hex with 0x, 65 or 64 bytes each.
+
+    :raises BadSignatureError: malformed
+    """
+    signatures = []
+    for value in values:
+        try:
+            raw = bytes.fromhex(value.removeprefix("0x"))
+        except ValueError:
+            raw = b""
+        signatures.append(Signature.from_rsv(raw))
+    return signatures

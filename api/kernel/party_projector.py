@@ -1,0 +1,102 @@
+"""From the registry's events to the parties' tables, and back again when the chain forks.
+
+The registry's events say one change each, so a rollback forgets what is above the block and reads the
+parties anew from the events that are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chain.indexer import ChainEvent, events_of
+from sqlmodel import Session, col, delete
+
+from api.kernel.tables import KeyRow, PartyRow, TenureRow
+
+__all__ = ["PartyProjector"]
+
+
+class PartyProjector:
+    """Keeps ``parties``, ``party_keys`` and ``tenures``."""
+
+    def apply(self, session: Session, event: ChainEvent) -> None:
+        """Take one event; events of other names are not ours."""
+        change = _CHANGES.get(event.name)
+        if change is not None:
+            change(session, event, event.arguments)
+            session.flush()
+
+    def rollback(self, session: Session, above_block: int) -> None:
+        """Forget what happened above a block (the indexer has forgotten those events already)."""
+        for table in (PartyRow, KeyRow, TenureRow):
+            session.exec(delete(table).where(col(table.block) >= 0))
+        for event in events_of(session, _CHANGES.keys()):
+            self.apply(session, event)
+
+
+def _admitted(session: Session, event: ChainEvent, a: Mapping[str, Any]) -> None:
+    session.merge(
+        PartyRow(
+            number=a["party"],
+            profile="0x" + a["profile"].hex(),
+            rulebook="0x" + a["rulebook"].hex(),
+            admitted=event.block_time,
+            block=event.block,
+        )
+    )
+
+
+def _key_added(session: Session, event: ChainEvent, a: Mapping[str, Any]) -> None:
+    session.merge(
+        KeyRow(
+            address=a["key"].lower(),
+            party=a["party"],
+            custodial=a["custodial"],
+            since=event.block_time,
+            block=event.block,
+        )
+    )
+
+
+def _key_revoked(session: Session, event: ChainEvent, a: Mapping[str, Any]) -> None:
+    row = session.get(KeyRow, a["key"].lower())
+    if row is not None:
+        row.until, row.block = event.block_time, event.block
+        session.add(row)
+
+
+def _role_granted(session: Session, event: ChainEvent, a: Mapping[str, Any]) -> None:
+    session.merge(
+        TenureRow(
+            party=a["party"], role=a["role"], starts=a["from"], ends=a["until"] or None, block=event.block
+        )
+    )
+
+
+def _role_ended(session: Session, event: ChainEvent, a: Mapping[str, Any]) -> None:
+    last = TenureRow.last(session, a["party"], a["role"])
+    if last is not None:
+        last.ends, last.block = a["at"], event.block
+        session.add(last)
+
+
+def _suspension(to: bool) -> Any:
+    def change(session: Session, event: ChainEvent, a: Mapping[str, Any]) -> None:
+        row = session.get(PartyRow, a["party"])
+        if row is not None:
+            row.suspended, row.block = to, event.block
+            session.add(row)
+
+    return change
+
+
+_CHANGES = {
+    "Admitted": _admitted,
+    "KeyAdded": _key_added,
+    "KeyRevoked": _key_revoked,
+    "RoleGranted": _role_granted,
+    "RoleEnded": _role_ended,
+    "Suspended": _suspension(True),
+    "Reinstated": _suspension(False),
+}

@@ -1,0 +1,291 @@
+"""Errors as the caller sees them: RFC 9457 problem details, in Chinese and English.
+
+The code is stable and the same in both languages; ``detail`` says what is wrong and ``next`` what to do. The
+table below is the only place where a code meets its HTTP status and its texts, and a test holds that every
+error of the project has its line.
+
+>>> problem("not-found", language="zh")["title"]
+'未找到'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+__all__ = ["MEDIA_TYPE", "TEXTS", "Text", "language_of", "problem"]
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Text(NamedTuple):
+    """A code's HTTP status, its title, and what the caller can do about it."""
+
+    status: int
+    en: str
+    zh: str
+    next_en: str
+    next_zh: str
+
+
+_AGAIN = ("prepare the act again and sign the new one", "请重新准备该行为并签署新的内容")
+_LOOK = ("look at the bill's state and its open acts", "请查看提单当前状态及可用行为")
+_SIGN = ("sign with a live key of the party whose act it is", "请使用该行为所属一方的有效密钥签署")
+_ADMIN = ("ask the gateway's operator", "请联系网关运营方")
+_FIELDS = ("mend the named field and send it again", "请更正所指字段后重新提交")
+_LATER = ("try again later; nothing was lost", "请稍后重试，数据没有丢失")
+_FILE = ("take a fresh copy of the document from its holder", "请向持有人重新索取文件")
+_JSON = ("send valid JSON (RFC 8259, UTF-8)", "请发送合法的 JSON（RFC 8259，UTF-8）")
+
+TEXTS: Final[dict[str, Text]] = {
+    # requests
+    "internal": Text(500, "Internal error", "内部错误", *_ADMIN),
+    "not-found": Text(
+        404, "Not found", "未找到", "check the address and the token's party", "请核对地址与令牌所属的一方"
+    ),
+    "method-not-allowed": Text(
+        405, "Method not allowed", "不支持的方法", "see the API's documentation", "请查阅接口文档"
+    ),
+    "unauthorized": Text(
+        401,
+        "Not signed in",
+        "未认证",
+        "send a valid token as Authorization: Bearer",
+        "请在 Authorization 头中提供有效令牌",
+    ),
+    "forbidden": Text(
+        403, "Not allowed", "无权操作", "use a token with the scope named", "请使用具备所需权限的令牌"
+    ),
+    "unknown-scope": Text(
+        400, "Unknown scope", "未知的权限范围", "choose among the documented scopes", "请从文档所列权限中选择"
+    ),
+    "request-malformed": Text(422, "The request does not fit its form", "请求内容不符合格式", *_FIELDS),
+    "request-too-large": Text(
+        413, "The request is too large", "请求过大", "send less in one request", "请减少单次请求的内容"
+    ),
+    "idempotency-key-malformed": Text(
+        400,
+        "Idempotency-Key is malformed",
+        "幂等键格式错误",
+        "send 1 to 255 visible ASCII characters",
+        "请使用 1 至 255 个可见 ASCII 字符",
+    ),
+    "idempotency-key-reused": Text(
+        422,
+        "Idempotency-Key was used for another request",
+        "幂等键已用于其他请求",
+        "take a new key for a new request",
+        "新的请求请使用新的幂等键",
+    ),
+    "idempotency-in-progress": Text(
+        409, "The first request with this key is still running", "相同幂等键的请求仍在处理", *_LATER
+    ),
+    "idempotency-not-replayable": Text(
+        409,
+        "Done already; its answer is shown once",
+        "已完成，其结果只显示一次",
+        "make a new one with a new key",
+        "请使用新的幂等键重新创建",
+    ),
+    "settings": Text(500, "The gateway is not set up", "网关尚未配置", *_ADMIN),
+    # JSON
+    "json-too-large": Text(413, "The JSON is too large", "JSON 过大", *_JSON),
+    "json-too-deep": Text(400, "The JSON is nested too deeply", "JSON 嵌套过深", *_JSON),
+    "json-duplicate-key": Text(400, "A JSON member stands twice", "JSON 成员重复", *_JSON),
+    "json-not-utf8": Text(400, "The JSON is not UTF-8", "JSON 不是 UTF-8 编码", *_JSON),
+    "json-number": Text(
+        400,
+        "A JSON number cannot be kept exactly",
+        "JSON 数字无法精确保存",
+        "write amounts as decimal strings",
+        "金额与重量请写成十进制字符串",
+    ),
+    "json-syntax": Text(400, "The JSON is damaged or cut off", "JSON 损坏或不完整", *_JSON),
+    "json-value": Text(400, "The value has no canonical form", "该值没有规范形式", *_JSON),
+    # documents
+    "document-refused": Text(
+        422,
+        "The document was refused",
+        "单证未通过检查",
+        "mend the findings of severity error",
+        "请更正严重级别为 error 的问题",
+    ),
+    "document-format-unknown": Text(
+        422,
+        "No document has this format here",
+        "不支持的单证格式",
+        "use a format that the API lists",
+        "请使用接口列出的格式",
+    ),
+    "document-altered": Text(
+        422, "The document is not the one that was issued", "单证与签发内容不一致", *_FILE
+    ),
+    "reader-key-unknown": Text(
+        409,
+        "This party has no reader key",
+        "该方没有阅读密钥",
+        "the party must enrol one first",
+        "该方需先登记阅读密钥",
+    ),
+    # parties
+    "unknown-party": Text(
+        404, "Unknown party", "未知的参与方", "check the party's number", "请核对参与方编号"
+    ),
+    "not-custodial": Text(
+        409,
+        "The gateway holds no key of this party",
+        "网关未托管该方密钥",
+        "sign with your own key and submit the act",
+        "请使用自有密钥签署后提交",
+    ),
+    "profile-taken": Text(
+        409, "This organisation is admitted already", "该机构已被接纳", "use its number", "请使用其已有编号"
+    ),
+    "zero-digest": Text(422, "The digest is zero", "摘要为零", *_FIELDS),
+    "unknown-role": Text(422, "Unknown role", "未知的角色", *_FIELDS),
+    "bad-period": Text(422, "The period ends before it begins", "期间的结束早于开始", *_FIELDS),
+    "court-notice": Text(
+        409,
+        "A court's role needs public notice",
+        "法院角色须经公告期",
+        "let it begin after the notice",
+        "请将起始时间定在公告期之后",
+    ),
+    "role-standing": Text(
+        409, "The party has this role already", "该方已具有此角色", "end it first", "请先终止原角色"
+    ),
+    "role-not-standing": Text(
+        409, "The party has not this role", "该方不具有此角色", "look at its roles", "请查看其角色"
+    ),
+    "already-suspended": Text(
+        409, "The party is suspended already", "该方已被暂停", "nothing is left to do", "无需再操作"
+    ),
+    "not-suspended": Text(
+        409, "The party is not suspended", "该方未被暂停", "nothing is left to do", "无需再操作"
+    ),
+    "key-used": Text(409, "This key cannot be used", "该密钥不可使用", "make a new key", "请生成新密钥"),
+    "last-key": Text(
+        409, "The last key cannot be revoked", "最后一把密钥不能撤销", "rotate it instead", "请改用轮换"
+    ),
+    # acts
+    "intent-malformed": Text(422, "The act does not fit its form", "行为内容不符合格式", *_FIELDS),
+    "intent-expired": Text(409, "The act's deadline has passed", "行为已过截止时间", *_AGAIN),
+    "signature-malformed": Text(422, "The signature is malformed", "签名格式错误", *_SIGN),
+    "cosigners-mismatch": Text(
+        409,
+        "Not the signatures that this act needs",
+        "签名数量不符合要求",
+        "have every named signer sign the same act",
+        "请由各签署方签署同一内容",
+    ),
+    "unknown-act": Text(422, "No such act", "没有此行为", *_FIELDS),
+    "unknown-key": Text(
+        403,
+        "No admitted party signed this",
+        "签名不属于任何已接纳的一方",
+        "check the chain, the contract and the key that signed",
+        "请核对链、合约与签名密钥",
+    ),
+    "key-revoked": Text(403, "The key was revoked", "密钥已被撤销", *_SIGN),
+    "wrong-party": Text(403, "This act is another party's", "该行为属于另一方", *_SIGN),
+    "stale-sequence": Text(409, "Another act came first", "已有其他行为在先", *_AGAIN),
+    "wrong-state": Text(409, "The bill's state does not allow this", "提单当前状态不允许此行为", *_LOOK),
+    "unknown-bill": Text(
+        404, "No such bill", "没有此提单", "check the bill's id and the registry", "请核对提单编号与登记处"
+    ),
+    "bill-exists": Text(
+        409, "This document was issued already", "该单证已签发", "look at the existing bill", "请查看已有提单"
+    ),
+    "note-taken": Text(
+        409,
+        "A bill exists for this consignment note",
+        "该运单已有提单",
+        "one note carries one bill; ask the note's carrier",
+        "一份运单只能对应一份提单，请联系承运人",
+    ),
+    "not-entitled": Text(
+        403,
+        "Not entitled to issue",
+        "无签发资格",
+        "the carrier's role must hold and not be suspended",
+        "承运人角色须有效且未被暂停",
+    ),
+    "not-to-order": Text(
+        409,
+        "The bill cannot be transferred",
+        "该提单不可转让",
+        "the named holder can surrender it",
+        "记名持有人可以提示提货",
+    ),
+    "already-holder": Text(409, "This party holds the bill", "该方已持有提单", *_LOOK),
+    "no-offer": Text(409, "Nothing is on offer", "没有待接受的转让", *_LOOK),
+    "offer-expired": Text(
+        409, "The offer expired", "转让要约已过期", "ask the holder to offer it again", "请持有人重新发出要约"
+    ),
+    "bad-expiry": Text(422, "The expiry is in the past", "有效期早于当前时间", *_FIELDS),
+    "refused-by-chain": Text(409, "The contract refused the act", "合约拒绝该行为", *_LOOK),
+    # engine
+    "contract-call": Text(500, "A call could not be encoded", "合约调用编码失败", *_ADMIN),
+    "contract-answer": Text(
+        502, "The chain's answer is not this registry's", "链上应答与登记处不符", *_ADMIN
+    ),
+    "keystore": Text(500, "A key file cannot be read", "密钥文件无法读取", *_ADMIN),
+    "node-down": Text(503, "The chain's node is down", "链节点不可用", *_LATER),
+    "node-hung": Text(503, "The chain's node does not answer", "链节点无响应", *_LATER),
+    "node-refused": Text(502, "The chain's node refused", "链节点拒绝请求", *_ADMIN),
+    "node-wrong-chain": Text(503, "The node is of another chain", "节点属于另一条链", *_ADMIN),
+    "node-busy": Text(
+        503,
+        "Another process has the chain open",
+        "链数据被其他进程占用",
+        "stop the other process",
+        "请停止其他进程",
+    ),
+    "node-storage": Text(507, "The chain's storage failed", "链存储失败", *_ADMIN),
+    "chain-changed": Text(503, "The chain is not the one known here", "链与已知的不一致", *_ADMIN),
+    "storage-full": Text(507, "The storage is full", "存储空间不足", *_ADMIN),
+}
+
+
+def language_of(accept: str | None) -> str:
+    """``zh`` or ``en`` from an Accept-Language header (RFC 9110, 12.5.4); English where neither is asked."""
+    best, weight = "en", 0.0
+    for item in (accept or "")[:1000].split(","):
+        tag, _, parameters = item.strip().partition(";")
+        name, _, value = parameters.strip().partition("=")
+        try:
+            quality = float(value) if name.strip() == "q" else 1.0
+        except ValueError:
+            continue
+        primary = tag.strip().lower().split("-")[0]
+        if primary in ("zh", "en") and weight < quality <= 1:
+            best, weight = primary, quality
+    return best
+
+
+def problem(
+    code: str,
+    *,
+    language: str,
+    detail: str | None = None,
+    params: Mapping[str, str | int] | None = None,
+    **extensions: Any,
+) -> dict[str, Any]:
+    """A problem's members (RFC 9457, section 3).
+
+    :param detail: the English sentence of the case; in Chinese the code's own text stands
+    :param extensions: further members, such as ``findings``
+    """
+    text = TEXTS.get(code, TEXTS["internal"])
+    chinese = language == "zh"
+    body: dict[str, Any] = {
+        "type": f"/problems/{code}",
+        "title": text.zh if chinese else text.en,
+        "status": text.status,
+        "detail": text.zh if chinese else (detail or text.en),
+        "code": code,
+        "next": text.next_zh if chinese else text.next_en,
+    }
+    if params:
+        body["params"] = dict(params)
+    return body | extensions

@@ -1,0 +1,116 @@
+"""What a room is: one folder of one business, described to the kernel in one object.
+
+The kernel serves every room through this and branches on no room's name. A room that needs no contract
+leaves ``contract`` empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from chain.indexer import Projector
+from fastapi import APIRouter
+from sqlmodel import Session
+
+from chain.contracts import Reverted
+from chain.errors import LandbridgeError
+from chain.intents import Act, ActType
+
+if TYPE_CHECKING:
+    from api.kernel.house import House
+
+__all__ = ["ContractReader", "DocumentType", "Finding", "Refusal", "RefusedByChainError", "Room"]
+
+
+class ContractReader(Protocol):
+    """Reads one contract at the chain's head."""
+
+    def __call__(self, function: str, *arguments: Any) -> Any: ...
+
+
+class Finding(Protocol):
+    """One thing that a document type's checks found."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def en(self) -> str: ...
+    @property
+    def zh(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class DocumentType:
+    """A kind of document that a room keeps.
+
+    :param format: the value of the document's ``format`` member
+    :param check: findings of a document; one of severity ``error`` refuses it
+    :param derive: facts of a document that its sender needs, such as a fingerprint; may take a while
+    :param stored: called in the transaction that stores a document, so that the room can index it by digest
+    """
+
+    format: str
+    check: Callable[[Any], Sequence[Finding]]
+    derive: Callable[[Any], Mapping[str, Any]]
+    stored: Callable[[Session, House, str, Any], None]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """How a contract's error is told to a caller."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Room:
+    """A business served by the gateway.
+
+    :param name: its name in addresses and settings
+    :param contract: the artefact whose intents it takes
+    :param domain_name: the EIP-712 domain's name
+    :param acts: the shapes of its acts
+    :param refusals: its contract's errors by name
+    :param projector: turns its events into its tables
+    :param sequence: the chain's view that answers the expected sequence: its function, and how to read it
+    :param lane: what an act's sequence counts: acts of one lane travel in order
+    :param before_signing: called before an entrusted key signs, with the acting party's number
+    :param documents: the kinds of document it keeps
+    """
+
+    name: str
+    contract: str
+    domain_name: str
+    acts: tuple[ActType, ...]
+    refusals: Mapping[str, Refusal]
+    projector: Callable[[], Projector]
+    sequence: Callable[[ContractReader, str, bytes], int]
+    lane: Callable[[str, bytes], bytes]
+    router: APIRouter | None = None
+    documents: tuple[DocumentType, ...] = ()
+    before_signing: Callable[[Session, House, Act, int], None] | None = None
+
+
+class RefusedByChainError(LandbridgeError):
+    """The contract would refuse, or refused, the act."""
+
+    code = "refused-by-chain"
+
+    def __init__(self, code: str, sentence: str, reverted: Reverted) -> None:
+        super().__init__(sentence, params=_public(reverted.arguments))
+        self.code = code  # type: ignore[misc]
+
+
+def _public(arguments: Mapping[str, Any]) -> dict[str, str | int]:
+    return {
+        key: "0x" + value.hex() if isinstance(value, bytes) else value
+        for key, value in arguments.items()
+        if isinstance(value, bytes | str | int)
+    }

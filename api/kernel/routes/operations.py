@@ -1,0 +1,144 @@
+"""How the gateway is: alive, ready, measured. No token is needed, and nothing of any party is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.kernel.deps import House_
+from api.kernel.house import House
+from api.kernel.schemas import Model
+from chain import outbox
+from chain.db import reading
+from chain.errors import LandbridgeError
+
+__all__ = ["Metrics", "router"]
+
+router = APIRouter(tags=["operations"])
+
+
+class PartHealth(Model):
+    """One part of the gateway."""
+
+    part: str
+    ok: bool
+    code: str
+
+
+class Ready(Model):
+    """Whether the gateway can do its work now; what it took before is kept either way."""
+
+    ready: bool
+    parts: list[PartHealth]
+
+
+class About(Model):
+    """Which chain and contracts this gateway serves."""
+
+    chain_id: int
+    parties: str
+    bills: str
+    administrator: str
+    head: int
+    embedded: bool
+
+
+def _parts(house: House) -> Iterator[PartHealth]:
+    try:
+        with reading(house.engine) as session:
+            session.connection().execute(text("SELECT 1"))
+        yield PartHealth(part="database", ok=True, code="")
+    except SQLAlchemyError:
+        yield PartHealth(part="database", ok=False, code="storage-full")
+    try:
+        house.chain.block_number()
+        yield PartHealth(part="node", ok=True, code="")
+    except LandbridgeError as error:
+        yield PartHealth(part="node", ok=False, code=error.code)
+    for part, health in (("relayer", house.relayer.health), ("indexer", house.indexer.health)):
+        yield PartHealth(part=part, ok=health.ok, code=health.code)
+
+
+@router.get("/health", summary="Alive")
+def health() -> dict[Literal["status"], Literal["alive"]]:
+    """The process answers."""
+    return {"status": "alive"}
+
+
+@router.get("/ready", summary="Ready", responses={503: {"model": Ready}})
+def ready(house: House_, response: Response) -> Ready:
+    """Each part by name; 503 while one is not well."""
+    parts = list(_parts(house))
+    well = all(part.ok for part in parts)
+    response.status_code = 200 if well else 503
+    return Ready(ready=well, parts=parts)
+
+
+@router.get("/v1/registry", summary="The registry served here")
+def about(house: House_) -> About:
+    """What a signer or verifier must know: the chain, and the contracts' addresses."""
+    return About(
+        chain_id=house.chain_id,
+        parties=house.deployment.parties,
+        bills=house.deployment.bills,
+        administrator=house.administrator.address,
+        head=house.chain.block_number(),
+        embedded=house.settings.embedded,
+    )
+
+
+class Metrics:
+    """Prometheus metrics of one gateway."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "landbridge_http_requests",
+            "Requests answered",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "landbridge_http_request_seconds",
+            "Time to the answer",
+            ("method", "route"),
+            registry=self.registry,
+        )
+
+    def watch(self, house: House) -> None:
+        """Add what is read from the house at each scrape."""
+        self.registry.register(_HouseCollector(house))
+
+
+class _HouseCollector:
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def collect(self) -> Iterator[Metric]:
+        acts = GaugeMetricFamily("landbridge_outbox_acts", "Acts by status", labels=("status",))
+        with reading(self._house.engine) as session:
+            for status, count in outbox.counts(session).items():
+                acts.add_metric((status,), count)
+        yield acts
+        well = GaugeMetricFamily("landbridge_part_ok", "1 while the part is well", labels=("part",))
+        for part in _parts(self._house):
+            well.add_metric((part.part,), float(part.ok))
+        yield well
+        yield GaugeMetricFamily(
+            "landbridge_indexed_block", "Newest block indexed", self._house.indexer.head()
+        )
+
+    def describe(self) -> list[Any]:
+        return []
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+def metrics(request: Request) -> Response:
+    """Counts and times; no party, token or document appears."""
+    return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,292 @@
+"""Shapes of the API's requests and answers that every room shares. Unknown members are refused by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+from api.kernel.auth import SCOPES
+
+__all__ = [
+    "Digest",
+    "DocumentIn",
+    "DocumentOut",
+    "FindingOut",
+    "IntentOut",
+    "PartyNumber",
+    "PrepareIn",
+    "Prepared",
+    "Problem",
+    "SealedOut",
+    "SignIn",
+    "SubmitIn",
+]
+
+Digest = Annotated[
+    StrictStr,
+    Field(pattern="^0x[0-9a-f]{64}$", description="32 bytes in lower-case hex", examples=["0x" + "5a" * 32]),
+]
+Address = Annotated[StrictStr, Field(pattern="^0x[0-9a-fA-F]{40}$", examples=["0x" + "1f" * 20])]
+SignatureHex = Annotated[
+    StrictStr,
+    Field(
+        pattern="^0x[0-9a-fA-F]{128,130}$",
+        description="65 bytes r‖s‖v, or 64 bytes in compact form (EIP-2098)",
+        examples=["0x" + "11" * 64 + "1b"],
+    ),
+]
+PartyNumber = Annotated[
+    StrictInt, Field(ge=1, lt=2**32, description="a party's number in the registry", examples=[3])
+]
+UnixTime = Annotated[StrictInt, Field(ge=0, lt=2**48, description="seconds of Unix time, UTC")]
+Label = Annotated[StrictStr, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class Model(BaseModel):
+    """A shape that refuses members it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FindingOut(Model):
+    """One thing that a document's checks found."""
+
+    code: str
+    severity: str
+    path: str = Field(description="JSON Pointer (RFC 6901) into the document")
+    en: str
+    zh: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["/problems/stale-sequence"])
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="stable: scripts may rely on it", examples=["stale-sequence"])
+    next: str = Field(description="what to do")
+    params: dict[str, Any] | None = None
+    findings: list[FindingOut] | None = None
+
+
+# -- parties ---------------------------------------------------------------------------------------
+
+
+class ProfileIn(Model):
+    """What an organisation says of itself."""
+
+    name: Label = Field(examples=["Demo Bank (no real bank)"])
+    name_zh: Label = Field(examples=["示范银行（并非真实银行）"])
+    country: StrictStr = Field(pattern="^[A-Z]{2}$", examples=["CN"], description="ISO 3166-1 alpha-2")
+
+
+class AdmitIn(ProfileIn):
+    """Admit a party whose key this gateway makes and keeps (marked custodial on the chain)."""
+
+
+class AdmissionPrepareIn(ProfileIn):
+    """Prepare the admission of a party that keeps its own keys."""
+
+    reader_key: StrictStr = Field(
+        pattern="^[0-9a-f]{64}$", description="X25519 public key, hex: documents are sealed to it"
+    )
+
+
+class AdmissionSignedIn(Model):
+    """An admission signed by the party's first key."""
+
+    message: dict[StrictStr, Any] = Field(description="the typed data's message, as it was prepared")
+    signature: SignatureHex
+
+
+class RoleIn(Model):
+    """A role with its time."""
+
+    role: StrictStr = Field(examples=["carrier"], max_length=40)
+    starts: UnixTime | None = Field(None, description="now, if absent")
+    ends: UnixTime | None = Field(None, description="open, if absent")
+
+
+class RoleEndIn(Model):
+    """End a role."""
+
+    role: StrictStr = Field(examples=["carrier"], max_length=40)
+
+
+class SuspendIn(Model):
+    """Suspend: new issues stop, nothing else."""
+
+    reason: Digest = Field(description="digest of the reasons, which are kept elsewhere")
+
+
+class KeyOut(Model):
+    """A key and its time."""
+
+    address: str
+    custodial: bool
+    since: int
+    until: int | None
+
+
+class TenureOut(Model):
+    """A role and its time."""
+
+    role: str
+    starts: int
+    ends: int | None
+
+
+class PartyOut(Model):
+    """A party."""
+
+    party: int
+    name: str | None
+    name_zh: str | None
+    country: str | None
+    profile: str
+    reader_key: str | None
+    rulebook: str
+    admitted: int
+    suspended: bool
+    keys: list[KeyOut]
+    roles: list[TenureOut]
+
+
+# -- tokens ----------------------------------------------------------------------------------------
+
+
+class TokenIn(Model):
+    """Make a token."""
+
+    party: PartyNumber | None = Field(None, description="the operator names the party; a party makes its own")
+    scopes: list[StrictStr] = Field(
+        min_length=1, max_length=10, examples=[["read", "write", "sign"]], description=", ".join(SCOPES)
+    )
+    label: Label = Field(examples=["trade-finance desk"])
+    lifetime: StrictInt = Field(
+        7_776_000, ge=60, le=366 * 86_400, description="seconds", examples=[7_776_000]
+    )
+
+
+class TokenOut(Model):
+    """A token, without its secret."""
+
+    id: str
+    party: int | None
+    scopes: list[str]
+    label: str
+    created: int
+    expires: int
+    revoked: int | None
+
+
+class TokenMade(TokenOut):
+    """A token with its secret, shown once."""
+
+    token: str
+
+
+# -- documents -------------------------------------------------------------------------------------
+
+
+class DocumentIn(Model):
+    """A document to be checked, digested and sealed."""
+
+    document: dict[str, Any] = Field(description="a document in a format that the gateway knows")
+    readers: list[PartyNumber] = Field(
+        default_factory=list, max_length=16, description="parties that may open it, beside the caller"
+    )
+
+
+class DocumentOut(Model):
+    """A stored document."""
+
+    digest: str
+    format: str
+    findings: list[FindingOut]
+    facts: dict[str, Any] = Field(description="what the document's room derived, e.g. the note's fingerprint")
+
+
+class OpenedOut(Model):
+    """A document opened with the caller's entrusted key; with its seed, any field can be proved."""
+
+    digest: str
+    document: dict[str, Any]
+    seed: str
+
+
+class SealedOut(Model):
+    """A document for a caller that keeps its own reader key."""
+
+    digest: str
+    format: str
+    wrap: str = Field(description="the document's key, sealed to the caller's reader key (HPKE), hex")
+    ciphertext: str = Field(description="base64")
+
+
+class ShowIn(Model):
+    """Let another party read a document. A caller that keeps its own key sends the wrap it made."""
+
+    party: PartyNumber
+    wrap: StrictStr | None = Field(None, pattern="^(0x)?[0-9a-f]{2,2000}$")
+
+
+# -- intents ---------------------------------------------------------------------------------------
+
+
+class PrepareIn(Model):
+    """Ask for an act, ready to be signed."""
+
+    room: StrictStr = Field(examples=["bills"], max_length=40)
+    act: StrictStr = Field(examples=["Transfer"], max_length=40)
+    subject: Digest | PartyNumber = Field(description="the bill's id; for acts on parties, the number")
+    fields: dict[StrictStr, Any] = Field(default_factory=dict, examples=[{"to": 3}])
+    deadline: UnixTime | None = Field(None, description="an hour from now, if absent")
+
+
+class SignIn(PrepareIn):
+    """Have the caller's entrusted key sign an act and submit it."""
+
+    cosignatures: list[SignatureHex] = Field(default_factory=list, max_length=7)
+
+
+class Prepared(Model):
+    """An act to be signed: ``typed_data`` is what eth_signTypedData_v4 takes."""
+
+    room: str
+    digest: str
+    typed_data: dict[str, Any]
+
+
+class SubmitIn(Model):
+    """A signed act."""
+
+    room: StrictStr = Field(examples=["bills"], max_length=40)
+    act: StrictStr = Field(examples=["Transfer"], max_length=40, description="the typed data's primaryType")
+    message: dict[StrictStr, Any] = Field(description="the typed data's message")
+    signatures: list[SignatureHex] = Field(min_length=1, max_length=8)
+
+
+IntentState = Literal["pending", "sent", "mined", "done", "refused", "expired"]
+
+
+class IntentOut(Model):
+    """An act on its way, or where it arrived."""
+
+    id: str = Field(description="the act's EIP-712 digest")
+    room: str
+    act: str
+    subject: str
+    status: IntentState
+    reason: str | None = Field(None, description="the code of the refusal")
+    block: int | None = None
+    block_hash: str | None = None
+    transaction: str | None = None
+    gas_used: int | None = Field(None, description="of the whole transaction")
+    batch: int | None = Field(None, description="acts in that transaction")
+    deadline: int

@@ -1,0 +1,142 @@
+"""What the gateway remembers, whatever the room: parties, tokens, sealed documents, answered requests.
+
+No personal data stands here: parties are organisations, and what a document says is sealed. Times are
+seconds of Unix time, UTC.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+__all__ = [
+    "AnsweredRequest",
+    "DocumentRow",
+    "KeyRow",
+    "PartyRow",
+    "ProfileRow",
+    "TenureRow",
+    "TokenRow",
+    "WrapRow",
+]
+
+
+class ProfileRow(SQLModel, table=True):
+    """What an organisation is called, under the digest by which the chain knows it."""
+
+    __tablename__ = "profiles"
+
+    digest: str = Field(primary_key=True)
+    name: str
+    name_zh: str
+    country: str
+    seed: str
+    """Salts the digest, so that the name cannot be guessed from the chain."""
+    reader_key: str
+    """X25519 public key, hex: documents for this party are sealed to it."""
+    custodial: bool
+    created: int
+
+
+class PartyRow(SQLModel, table=True):
+    """A party as the chain shows it, kept by the indexer."""
+
+    __tablename__ = "parties"
+
+    number: int = Field(primary_key=True)
+    profile: str = Field(index=True)
+    rulebook: str
+    admitted: int
+    suspended: bool = False
+    block: int
+    """Block of the last change."""
+
+
+class KeyRow(SQLModel, table=True):
+    """A key and whom it speaks for, kept by the indexer."""
+
+    __tablename__ = "party_keys"
+
+    address: str = Field(primary_key=True)
+    party: int = Field(index=True)
+    custodial: bool
+    since: int
+    until: int | None = None
+    block: int
+
+
+class TenureRow(SQLModel, table=True):
+    """A span of time in which a party has a role, kept by the indexer."""
+
+    __tablename__ = "tenures"
+
+    party: int = Field(primary_key=True)
+    role: int = Field(primary_key=True)
+    starts: int = Field(primary_key=True)
+    ends: int | None = None
+    block: int
+
+    @classmethod
+    def last(cls, session: Session, party: int, role: int) -> TenureRow | None:
+        """The newest span of a role."""
+        return session.exec(
+            select(cls).where(cls.party == party, cls.role == role).order_by(col(cls.starts).desc())
+        ).first()
+
+
+class TokenRow(SQLModel, table=True):
+    """An API token: only its SHA-256 is kept."""
+
+    __tablename__ = "tokens"
+
+    id: str = Field(primary_key=True)
+    digest: str
+    party: int | None = Field(default=None, index=True)
+    """Whose token it is; none for the operator's."""
+    scopes: str
+    label: str
+    created: int
+    expires: int
+    revoked: int | None = None
+
+
+class DocumentRow(SQLModel, table=True):
+    """A sealed document: its digest, its format, and where its ciphertext lies."""
+
+    __tablename__ = "documents"
+
+    digest: str = Field(primary_key=True)
+    format: str
+    blob: str
+    size: int
+    author: int
+    created: int
+
+
+class WrapRow(SQLModel, table=True):
+    """A document's key, sealed to one reader."""
+
+    __tablename__ = "wraps"
+    __table_args__ = (UniqueConstraint("document", "party"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    document: str = Field(index=True)
+    party: int = Field(index=True)
+    wrap: bytes
+    shown_by: int
+    created: int
+
+
+class AnsweredRequest(SQLModel, table=True):
+    """An unsafe request and its answer, under the caller's Idempotency-Key."""
+
+    __tablename__ = "answered_requests"
+
+    token: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: str
+    status: int
+    content_type: str
+    body: bytes
+    replayable: bool
+    created: int

@@ -1,0 +1,160 @@
+"""One request, one transaction: and an answer that a repeated request gets again.
+
+Routes under :class:`TransactionRoute` run inside one database transaction that is committed before the answer
+leaves. A writing one takes its lock at the first statement, so handlers read, check and compute first. An unsafe request may carry an Idempotency-Key: its answer is stored in the same transaction, so a
+repeat (a lost answer, an impatient client, a crash) gets the first answer and changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
+
+from api.kernel.auth import Principal, authenticate
+from api.kernel.tables import AnsweredRequest
+from chain.canonical import parse
+from chain.db import reading
+from chain.errors import LandbridgeError
+
+__all__ = ["IdempotencyError", "TransactionRoute", "principal_of", "session_of"]
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_DEPTH = 40
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class IdempotencyError(LandbridgeError):
+    """An Idempotency-Key that is malformed."""
+
+    code: ClassVar[str] = "idempotency-key-malformed"
+
+
+class KeyReusedError(LandbridgeError):
+    """An Idempotency-Key that came with another request before."""
+
+    code: ClassVar[str] = "idempotency-key-reused"
+
+
+class InProgressError(LandbridgeError):
+    """The first request with this key is not done."""
+
+    code: ClassVar[str] = "idempotency-in-progress"
+
+
+class NotReplayableError(LandbridgeError):
+    """The first answer held a secret and was not kept."""
+
+    code: ClassVar[str] = "idempotency-not-replayable"
+
+
+def session_of(request: Request) -> Session:
+    """The request's database session; the route commits it."""
+    session: Session = request.state.session
+    return session
+
+
+def principal_of(request: Request) -> Principal:
+    """The caller.
+
+    :raises UnauthorizedError: no valid token
+    """
+    principal: Principal | None = getattr(request.state, "principal", None)
+    if principal is None:
+        with reading(request.app.state.house.engine) as session:
+            principal = authenticate(session, request.headers.get("authorization"), now=int(time.time()))
+        request.state.principal = principal
+    return principal
+
+
+class TransactionRoute(APIRoute):
+    """A route whose handler runs in one transaction and whose repeated requests get one answer."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def transaction(request: Request) -> Response:
+            engine = request.app.state.house.engine
+            if request.method in _SAFE:
+                with reading(engine) as session:
+                    request.state.session = session
+                    return await handle(request)
+            await _read_json(request)
+            with Session(engine, expire_on_commit=False) as session:
+                request.state.session = session
+                response = await _unsafe(request, session, handle)
+            after = getattr(request.state, "after_commit", None)
+            return response if after is None else await after(response)
+
+        return transaction
+
+
+async def _read_json(request: Request) -> None:
+    """Read a JSON body strictly, once: the framework's own reader takes NaN and doubled members."""
+    body = await request.body()
+    if body and "json" in request.headers.get("content-type", ""):
+        request._json = parse(body, max_bytes=len(body), max_depth=_DEPTH)
+
+
+async def _unsafe(
+    request: Request, session: Session, handle: Callable[[Request], Coroutine[Any, Any, Response]]
+) -> Response:
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        response = await handle(request)
+        await run_in_threadpool(session.commit)
+        return response
+    if not _KEY.fullmatch(key):
+        raise IdempotencyError("the Idempotency-Key is not 1 to 255 visible ASCII characters")
+    caller = await run_in_threadpool(principal_of, request)
+    body = await request.body()
+    fingerprint = hashlib.sha256(
+        b"\n".join((request.method.encode(), str(request.url.path).encode(), body))
+    ).hexdigest()
+    known = await run_in_threadpool(_known, request, caller.token, key)
+    if known is not None:
+        return _again(known, fingerprint)
+    response = await handle(request)
+    row = AnsweredRequest(
+        token=caller.token,
+        key=key,
+        fingerprint=fingerprint,
+        status=response.status_code,
+        content_type=response.headers.get("content-type", "application/json"),
+        body=b"" if response.headers.get("cache-control") == "no-store" else bytes(response.body),
+        replayable=response.headers.get("cache-control") != "no-store",
+        created=int(time.time()),
+    )
+    try:
+        session.add(row)
+        await run_in_threadpool(session.commit)
+    except IntegrityError as error:  # the same key came twice at once; the other one won
+        await run_in_threadpool(session.rollback)
+        known = await run_in_threadpool(_known, request, caller.token, key)
+        if known is None:
+            raise InProgressError("another request with this key is being answered") from error
+        return _again(known, fingerprint)
+    return response
+
+
+def _known(request: Request, token: str, key: str) -> AnsweredRequest | None:
+    with reading(request.app.state.house.engine) as session:
+        return session.get(AnsweredRequest, (token, key))
+
+
+def _again(known: AnsweredRequest, fingerprint: str) -> Response:
+    if known.fingerprint != fingerprint:
+        raise KeyReusedError("this Idempotency-Key came with another request before")
+    if not known.replayable:
+        raise NotReplayableError("the first answer held a secret, which is shown once")
+    return Response(
+        known.body, known.status, headers={"idempotency-replayed": "true"}, media_type=known.content_type
+    )

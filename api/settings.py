@@ -1,0 +1,119 @@
+"""What the operator sets: one typed object, read once at start.
+
+Every value comes from the environment (``LANDBRIDGE_…``); every secret may come from a file instead
+(``LANDBRIDGE_…_FILE``). In development the secrets are made at first start and kept in the data folder with
+mode 0600; in production they must be given.
+
+>>> Settings(data_dir=Path("/tmp/x")).database_url.startswith("sqlite:///")
+True
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chain.errors import LandbridgeError
+
+__all__ = ["Settings", "SettingsError"]
+
+_SECRETS = ("keystore_password", "tag_key")
+
+
+class SettingsError(LandbridgeError):
+    """A setting that is missing or cannot be used."""
+
+    code: ClassVar[str] = "settings"
+
+
+class Settings(BaseSettings):
+    """The gateway's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="LANDBRIDGE_", frozen=True, extra="ignore")
+
+    environment: Literal["development", "production"] = "development"
+    data_dir: Path = Path(".landbridge")
+    database_url: str = ""
+    blobs_url: str = ""
+    node: str = "embedded"
+    """``embedded``, or the address of a JSON-RPC node."""
+    chain_id: int = Field(default=20777, ge=1, lt=2**53)
+    confirmations: int = Field(default=0, ge=0, le=1000)
+    """Blocks on top of an act's block before it counts as done."""
+    node_timeout: float = Field(default=10, gt=0, le=120)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8545, ge=0, le=65535)
+    max_body: int = Field(default=4_000_000, ge=1024)
+    """Bytes of a request's body; more is refused unread."""
+    wait_limit: float = Field(default=30, ge=0, le=300)
+    """Seconds that a request may wait for its act to be mined."""
+    keystore_password: SecretStr = SecretStr("")
+    tag_key: SecretStr = SecretStr("")
+    """Key of the tags under which wagons and containers are compared without being stored."""
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, values: Any) -> Any:
+        for name in _SECRETS:
+            path = os.environ.get(f"LANDBRIDGE_{name.upper()}_FILE")
+            if path and not values.get(name):
+                try:
+                    values[name] = Path(path).read_text().strip()
+                except OSError as error:
+                    raise SettingsError(
+                        f"the file named by LANDBRIDGE_{name.upper()}_FILE cannot be read"
+                    ) from error
+        return values
+
+    @model_validator(mode="after")
+    def _derive(self) -> Settings:
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{self.data_dir / 'gateway.db'}")
+        if not self.blobs_url:
+            object.__setattr__(self, "blobs_url", (self.data_dir / "blobs").as_uri())
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the chain is this process's own, which protects nobody against its operator."""
+        return self.node == "embedded"
+
+    def secret(self, name: Literal["keystore_password", "tag_key"]) -> str:
+        """A secret: as given, or in development made once and kept in the data folder.
+
+        :raises SettingsError: in production, when it was not given
+        """
+        given: SecretStr = getattr(self, name)
+        if given.get_secret_value():
+            return given.get_secret_value()
+        if self.environment == "production":
+            raise SettingsError(
+                f"set LANDBRIDGE_{name.upper()} or LANDBRIDGE_{name.upper()}_FILE",
+                params={"setting": f"LANDBRIDGE_{name.upper()}"},
+            )
+        path = self.data_dir / "secrets" / name
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            temporary = path.with_suffix(f".{os.getpid()}")
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32))
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(temporary, path)  # the first process wins; nobody overwrites a secret in use
+            except FileExistsError:
+                pass
+            finally:
+                temporary.unlink()
+        return path.read_text()

@@ -1,0 +1,90 @@
+"""One way to open the database, and two kinds of session: one that writes, one that reads.
+
+SQLite (one machine) and PostgreSQL (several gateways) behave alike through these: a writing session is one
+transaction that is durable when it ends and never begins as a reader that may fail to become a writer.
+
+>>> engine = open_engine("sqlite:////tmp/landbridge-example.db")
+>>> with writing(engine) as session:
+...     _ = session.exec(text("CREATE TABLE IF NOT EXISTS example (id INTEGER)"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from sqlite3 import Connection as SqliteConnection
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlmodel import Session
+
+from chain.errors import LandbridgeError
+
+__all__ = ["DatabaseUrlError", "open_engine", "reading", "writing"]
+
+_BUSY_SECONDS = 30
+_READ_ONLY = "landbridge_read_only"
+
+
+class DatabaseUrlError(LandbridgeError):
+    """A database URL that names neither a SQLite file nor a PostgreSQL database."""
+
+    code: ClassVar[str] = "database-url"
+
+
+def open_engine(url: str) -> Engine:
+    """Open a database; nothing is created in it.
+
+    :param url: ``sqlite:///relative/file.db``, ``sqlite:////absolute/file.db`` or ``postgresql://…``
+    :raises DatabaseUrlError: another kind of database, or SQLite without a file
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUrlError("the database URL cannot be read") from error
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if backend != "sqlite" or parsed.database in (None, "", ":memory:"):
+        raise DatabaseUrlError("the database is a SQLite file or PostgreSQL", params={"backend": backend})
+    # The threads of one process wait for one another in SQLite, not in the pool.
+    engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, pool_size=16, max_overflow=48)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: SqliteConnection, _record: Any) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN comes too late for us
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A deferred transaction that reads first and writes later is refused at once when another writer
+        # came between, whatever the busy timeout: so a writer takes the lock at its beginning.
+        read_only = connection.get_execution_options().get(_READ_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """One transaction that may write; durable when the block ends, undone when it raises.
+
+    Rows stay readable after the block.
+    """
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """One transaction that only reads, and on SQLite holds up no writer; what it changes is undone."""
+    with (
+        engine.connect().execution_options(**{_READ_ONLY: True}) as connection,
+        Session(connection, expire_on_commit=False) as session,
+    ):
+        yield session
+        session.expunge_all()
+        session.rollback()

@@ -1,0 +1,147 @@
+"""The outbox: signed acts waiting to be carried to the chain, written in the caller's own transaction.
+
+The request that takes an act writes its business row and the act here in one database transaction: either
+both are kept or neither. The relayer does the rest. The same signed act enqueued twice is one row.
+
+>>> with writing(engine) as session:                      # doctest: +SKIP
+...     row = enqueue(session, act, domain, [signature], now=int(time.time()))
+>>> relayer.wake()                                        # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, cast
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, func, select
+
+from chain.errors import LandbridgeError
+from chain.intents import Act, Domain, Signature, Wire, keccak, recover
+from chain.tables import ActStatus, BatchMember, OutboxRow, TransactionRow
+
+__all__ = [
+    "OutboxError",
+    "by_digest",
+    "by_digests",
+    "cosignatures_of",
+    "counts",
+    "enqueue",
+    "transactions_of",
+    "unsettled",
+    "wire_of",
+]
+
+UNSETTLED = (ActStatus.PENDING, ActStatus.SENT, ActStatus.MINED)
+
+
+class OutboxError(LandbridgeError):
+    """An act that cannot be taken: without a signature, or with one that no key gives."""
+
+    code: ClassVar[str] = "outbox-act"
+
+
+def enqueue(
+    session: Session,
+    act: Act,
+    domain: Domain,
+    signatures: Sequence[Signature],
+    *,
+    now: int,
+    lane: bytes | None = None,
+) -> OutboxRow:
+    """Take a signed act, in the caller's transaction.
+
+    An act known already is given as it stands. One that was refused, given up or expired is not tried anew:
+    sign it again with another deadline.
+
+    :param signatures: the first signer's, then the further ones in their order
+    :param now: Unix time in seconds
+    :param lane: what the act's sequence number counts, if that is more than its subject on this contract:
+        acts of one lane travel in the order in which they were enqueued
+    :raises OutboxError: no signature
+    :raises BadSignatureError: a signature that no key gives
+    """
+    if not signatures:
+        raise OutboxError("an act needs a signature", params={"act": act.type.name})
+    digest = act.digest(domain)
+    for signature in signatures:
+        recover(digest, signature)
+    found = by_digest(session, digest)
+    if found is not None:
+        return found
+    wire = act.wire(signatures[0], cosigners=len(signatures) - 1)
+    row = OutboxRow(
+        digest=digest,
+        contract=domain.verifying_contract.lower(),
+        act=act.type.name,
+        lane=keccak(domain.verifying_contract.lower().encode() + (act.subject if lane is None else lane)),
+        intent=b"".join(word.to_bytes(32, "big") if isinstance(word, int) else word for word in wire),
+        cosignatures=b"".join(s.r + s.vs for s in signatures[1:]),
+        deadline=act.deadline,
+        created_at=now,
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:  # another writer took it since (PostgreSQL; SQLite has one writer at a time)
+        found = by_digest(session, digest)
+        if found is None:
+            raise
+        return found
+    return row
+
+
+def by_digest(session: Session, digest: bytes) -> OutboxRow | None:
+    """The act of an EIP-712 digest."""
+    return session.exec(select(OutboxRow).where(OutboxRow.digest == digest)).first()
+
+
+def by_digests(session: Session, digests: Iterable[bytes]) -> dict[bytes, OutboxRow]:
+    """The known acts among some digests."""
+    rows = session.exec(select(OutboxRow).where(col(OutboxRow.digest).in_(list(digests))))
+    return {row.digest: row for row in rows}
+
+
+def unsettled(session: Session, contract: str, lane: bytes) -> list[OutboxRow]:
+    """The acts of a lane that have not ended, in order.
+
+    :param lane: what the sequence counts, as given to :func:`enqueue`
+    """
+    key = keccak(contract.lower().encode() + lane)
+    return list(
+        session.exec(
+            select(OutboxRow)
+            .where(OutboxRow.lane == key, col(OutboxRow.status).in_(UNSETTLED))
+            .order_by(col(OutboxRow.id))
+        )
+    )
+
+
+def counts(session: Session) -> dict[str, int]:
+    """How many acts stand where, by status."""
+    rows = session.exec(select(OutboxRow.status, func.count()).group_by(col(OutboxRow.status)))
+    return {str(status): 0 for status in ActStatus} | dict(rows)
+
+
+def transactions_of(session: Session, row: OutboxRow) -> list[TransactionRow]:
+    """Every transaction that has carried an act, oldest first."""
+    statement = (
+        select(TransactionRow)
+        .join(BatchMember, col(BatchMember.transaction_id) == col(TransactionRow.id))
+        .where(BatchMember.outbox_id == row.id)
+        .order_by(col(TransactionRow.id))
+    )
+    return list(session.exec(statement))
+
+
+def wire_of(row: OutboxRow) -> Wire:
+    """The act's five words, as the contract takes them."""
+    words = [row.intent[i : i + 32] for i in range(0, 160, 32)]
+    return cast(Wire, (words[0], int.from_bytes(words[1], "big"), *words[2:]))
+
+
+def cosignatures_of(row: OutboxRow) -> list[Signature]:
+    """The act's further signatures, in order."""
+    raw = row.cosignatures
+    return [Signature(raw[i : i + 32], raw[i + 32 : i + 64]) for i in range(0, len(raw), 64)]

@@ -1,0 +1,170 @@
+"""Keys that sign: one Protocol, and keys kept in keystore v3 files.
+
+A signer signs 32-byte digests and knows its own account; it never gives its key away. Hardware tokens and
+remote signers fit the same Protocol.
+
+>>> signer = KeySigner(bytes(31) + b"\\x01")
+>>> signer.address
+'0x7e5f4552091a69125d5dfcb7b8c2659029395bdf'
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import ClassVar, Protocol, TypedDict
+
+import coincurve
+import rlp
+from eth_keyfile import create_keyfile_json, decode_keyfile_json
+
+from chain.errors import LandbridgeError
+from chain.intents import Address, Signature, address_of, keccak
+
+__all__ = [
+    "KeySigner",
+    "Keystore",
+    "KeystoreError",
+    "Signer",
+    "Transaction",
+    "read_keystore",
+    "sign_transaction",
+]
+
+_KDF_WORK = 1 << 14
+
+
+class KeystoreError(LandbridgeError):
+    """A key file that is missing, damaged, or locked by another password."""
+
+    code: ClassVar[str] = "keystore"
+
+
+class Transaction(TypedDict):
+    """A legacy transaction before it is signed; amounts in wei."""
+
+    to: Address | None
+    value: int
+    data: bytes
+    gas: int
+    gasPrice: int
+    nonce: int
+    chainId: int
+
+
+class Signer(Protocol):
+    """What signs for one account."""
+
+    @property
+    def address(self) -> Address:
+        """The account."""
+        ...
+
+    def sign(self, digest: bytes) -> Signature:
+        """Sign 32 bytes; the signature is low-s."""
+        ...
+
+
+class KeySigner:
+    """A signer whose key is in memory.
+
+    :param secret: the private key, 32 bytes
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = coincurve.PrivateKey(secret)
+        self.address = address_of(self._key.public_key.format(compressed=False))
+
+    def sign(self, digest: bytes) -> Signature:
+        return Signature.from_rsv(self._key.sign_recoverable(digest, hasher=None))
+
+    def __repr__(self) -> str:
+        return f"KeySigner({self.address})"
+
+
+class Keystore:
+    """A folder of keystore v3 files (Web3 Secret Storage Definition), one per account.
+
+    :param folder: made with mode 0700 when the first key is stored
+    :param password: what the files are locked with
+    """
+
+    def __init__(self, folder: Path, password: str) -> None:
+        self._folder = folder
+        self._password = password.encode()
+        self._open: dict[Address, KeySigner] = {}
+
+    def create(self) -> KeySigner:
+        """Make a key, store it durably, and return its signer."""
+        secret = secrets.token_bytes(32)
+        signer = KeySigner(secret)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A random 256-bit password is what the gateway sets; the KDF's work guards a weaker one.
+        content = create_keyfile_json(secret, self._password, kdf="scrypt", iterations=_KDF_WORK)
+        path = self._path(signer.address)
+        temporary = path.with_suffix(".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self._open[signer.address] = signer
+        return signer
+
+    def __contains__(self, address: object) -> bool:
+        return isinstance(address, str) and (address in self._open or self._path(Address(address)).exists())
+
+    def signer(self, address: Address) -> KeySigner:
+        """The signer of a stored key.
+
+        :raises KeystoreError: no such key, a damaged file, or another password
+        """
+        if address not in self._open:
+            self._open[address] = read_keystore(self._path(address), self._password.decode())
+        return self._open[address]
+
+    def _path(self, address: Address) -> Path:
+        return self._folder / f"{address[2:].lower()}.json"
+
+
+def read_keystore(path: Path, password: str) -> KeySigner:
+    """The signer of one keystore v3 file.
+
+    :raises KeystoreError: missing, damaged, or locked by another password
+    """
+    try:
+        content = json.loads(path.read_text())
+        return KeySigner(decode_keyfile_json(content, password.encode()))
+    except FileNotFoundError as error:
+        raise KeystoreError("there is no key file for this account") from error
+    except Exception as error:  # the library raises many kinds for damage and for a wrong password
+        raise KeystoreError("the key file is damaged or has another password") from error
+
+
+def sign_transaction(signer: Signer, transaction: Transaction) -> tuple[bytes, str]:
+    """Sign a legacy transaction with EIP-155 replay protection, which every chain of ours takes.
+
+    :param transaction: its fields
+    :return: the raw transaction and its hash in hex with 0x
+    """
+    chain_id = transaction["chainId"]
+    body = [
+        transaction["nonce"],
+        transaction["gasPrice"],
+        transaction["gas"],
+        bytes.fromhex(transaction["to"][2:]) if transaction["to"] else b"",
+        transaction["value"],
+        transaction["data"],
+    ]
+    rsv = signer.sign(keccak(rlp.encode([*body, chain_id, 0, 0]))).rsv
+    v = rsv[64] - 27 + 35 + 2 * chain_id
+    raw: bytes = rlp.encode([*body, v, int.from_bytes(rsv[:32], "big"), int.from_bytes(rsv[32:64], "big")])
+    return raw, "0x" + keccak(raw).hex()

@@ -1,0 +1,234 @@
+"""A store of ciphertexts, each under the SHA-256 of its bytes: a folder, memory, or an S3-compatible bucket.
+
+- A name never gets other bytes; putting the same bytes again is no error.
+- What `put` has acknowledged is durable; what it has not is not visible, not even in part.
+- What is read is hashed again: bytes that are not those of the name are refused.
+
+>>> blobs = BlobStore.open("memory:")
+>>> name = blobs.put(b"ciphertext")
+>>> blobs.get(name)
+b'ciphertext'
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any, ClassVar, NewType
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
+
+from vault.errors import VaultError
+from vault.files import ASIDE_SUFFIX, make_folder, sync_folder, unlink, write_aside
+
+__all__ = [
+    "BlobCorruptError",
+    "BlobError",
+    "BlobId",
+    "BlobMissingError",
+    "BlobStorageError",
+    "BlobStore",
+]
+
+BlobId = NewType("BlobId", str)
+"""SHA-256 of the bytes, 64 lower-case hexadecimal digits."""
+
+_BLOB_ID = re.compile(r"[0-9a-f]{64}")
+_PIECE = 1024 * 1024
+_ASIDE = "incoming"
+_STALE_SECONDS = 24 * 3600
+
+
+class BlobError(VaultError):
+    """Base of what the store refuses; params: ``blob`` where one is concerned."""
+
+    code: ClassVar[str] = "blob"
+
+
+class BlobMissingError(BlobError):
+    """The store has no such blob."""
+
+    code: ClassVar[str] = "blob-missing"
+
+
+class BlobCorruptError(BlobError):
+    """The stored bytes are not those that the name stands for."""
+
+    code: ClassVar[str] = "blob-corrupt"
+
+
+class BlobStorageError(BlobError):
+    """The storage behind cannot be used: full, unreachable, forbidden, or wrongly configured."""
+
+    code: ClassVar[str] = "blob-storage"
+
+
+class BlobStore:
+    """Open one with `BlobStore.open`; threads and processes may share it."""
+
+    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
+        self._store = store
+        self._folder = folder
+
+    @classmethod
+    def open(cls, url: str, options: Mapping[str, str] | None = None) -> BlobStore:
+        """Open the store that a URL names, and make its folder if it is one.
+
+        :param url: ``memory:``, ``file:///folder``, a folder's path, or ``s3://bucket/prefix``
+        :param options: for S3: ``endpoint``, ``region``, ``access_key_id``, ``secret_access_key`` and the
+            like, by obstore's names
+        :raises BlobStorageError: the URL names no such store, or it cannot be opened
+        """
+        parts = urlsplit(url)
+        with _storage_errors():
+            if parts.scheme == "memory":
+                return cls(MemoryStore())
+            if parts.scheme == "s3" and parts.netloc:
+                plain = (options or {}).get("endpoint", "").startswith("http://")
+                config: Any = dict(options or {})
+                return cls(
+                    S3Store(
+                        parts.netloc,
+                        prefix=parts.path.strip("/") or None,
+                        config=config,
+                        client_options={"allow_http": plain},
+                    )
+                )
+            if parts.scheme in ("", "file") and not parts.netloc and parts.path:
+                folder = Path(unquote(parts.path) if parts.scheme else url).absolute()
+                make_folder(folder / _ASIDE)
+                _sweep(folder / _ASIDE)
+                return cls(LocalStore(folder), folder)
+        raise BlobStorageError("The URL of a blob store begins with memory:, file: or s3:, or is a path.")
+
+    def put(self, data: bytes | Iterable[bytes]) -> BlobId:
+        """Keep bytes, whole or in pieces, and give their name once they are durable.
+
+        :raises BlobStorageError: they could not be kept, and are not visible
+        :raises BlobCorruptError: other bytes stand under their name; delete those first
+        """
+        with _storage_errors():
+            if self._folder:
+                return self._put_in_folder(self._folder, (data,) if isinstance(data, bytes) else data)
+            if isinstance(data, bytes):
+                return self._put_remote(data, BlobId(sha256(data).hexdigest()))
+            with tempfile.SpooledTemporaryFile(max_size=8 * _PIECE) as spool:
+                digest = sha256()
+                for piece in data:
+                    digest.update(piece)
+                    spool.write(piece)
+                spool.seek(0)
+                return self._put_remote(spool, BlobId(digest.hexdigest()))
+
+    def get(self, blob: BlobId) -> bytes:
+        """Give a blob's bytes.
+
+        :raises BlobMissingError, BlobCorruptError, BlobStorageError: it cannot be given
+        """
+        return b"".join(self.stream(blob))
+
+    def stream(self, blob: BlobId) -> Iterator[bytes]:
+        """Give a blob's bytes in pieces; the last piece is given only once the whole is known to be right.
+
+        :raises BlobMissingError, BlobCorruptError, BlobStorageError: it cannot be given
+        """
+        digest, held = sha256(), b""
+        with _storage_errors(blob):
+            for piece in obstore.get(self._store, _path(blob)).stream(min_chunk_size=_PIECE):
+                if held:
+                    yield held
+                held = bytes(piece)
+                digest.update(held)
+        if digest.hexdigest() != blob:
+            raise BlobCorruptError("The stored bytes are not those of the name.", params={"blob": blob})
+        if held:
+            yield held
+
+    def delete(self, blob: BlobId) -> None:
+        """Take a blob away, durably; one that is not there is no error.
+
+        :raises BlobStorageError: it could not be taken away
+        """
+        path = _path(blob)
+        with _storage_errors(blob), suppress(FileNotFoundError):
+            if self._folder:
+                unlink(self._folder / path)
+            else:
+                obstore.delete(self._store, path)
+
+    def ids(self) -> Iterator[BlobId]:
+        """Give the names of all blobs, in no order.
+
+        :raises BlobStorageError: the storage cannot be read
+        """
+        with _storage_errors():
+            for page in obstore.list(self._store):
+                for entry in page:
+                    name = entry["path"].rpartition("/")[2]
+                    if _BLOB_ID.fullmatch(name):
+                        yield BlobId(name)
+
+    def _put_in_folder(self, folder: Path, pieces: Iterable[bytes]) -> BlobId:
+        # obstore's own put to a folder syncs nothing, so a crash could leave a name with no bytes.
+        digest = sha256()
+        with write_aside(folder / _ASIDE) as (file, keep):
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
+            blob = BlobId(digest.hexdigest())
+            name = folder / _path(blob)
+            make_folder(name.parent)
+            try:
+                keep(name)
+            except FileExistsError:
+                self._check(blob)
+                sync_folder(name.parent)
+        return blob
+
+    def _put_remote(self, data: bytes | IO[bytes], blob: BlobId) -> BlobId:
+        try:
+            self._check(blob)
+        except BlobMissingError:
+            # Not "create": some S3 servers know no If-None-Match, and the name allows only these bytes.
+            obstore.put(self._store, _path(blob), data)
+        return blob
+
+    def _check(self, blob: BlobId) -> None:
+        for _ in self.stream(blob):
+            pass
+
+
+def _path(blob: BlobId) -> str:
+    if not _BLOB_ID.fullmatch(blob):
+        raise BlobMissingError("A blob's name has 64 hexadecimal digits.", params={"blob": blob[:80]})
+    return f"{blob[:2]}/{blob}"
+
+
+@contextmanager
+def _storage_errors(blob: str | None = None) -> Iterator[None]:
+    """Name what the storage raises; its own words may hold paths and addresses, so they stay in the cause."""
+    params = {"blob": blob} if blob else {}
+    try:
+        yield
+    except FileNotFoundError as error:
+        if blob:
+            raise BlobMissingError("The store has no such blob.", params=params) from error
+        raise BlobStorageError("The storage of blobs has lost its folder.") from error
+    except (OSError, ValueError, BaseError) as error:
+        raise BlobStorageError("The storage of blobs cannot be used.", params=params) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Take away what a killed process left half-written; a day is longer than any writing takes."""
+    for path in folder.glob("*" + ASIDE_SUFFIX):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()
