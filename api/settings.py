@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     node: str = "embedded"
     """``embedded``, or the address of a JSON-RPC node."""
     chain_id: int = Field(default=20777, ge=1, lt=2**53)
-    confirmations: int = Field(default=0, ge=0, le=1000)
-    """Blocks on top of an act's block before it counts as done."""
+    confirmations: int = Field(default=1, ge=1, le=1000)
+    """Blocks, the act's own included, after which it counts as done."""
     node_timeout: float = Field(default=10, gt=0, le=120)
     host: str = "127.0.0.1"
     port: int = Field(default=8545, ge=0, le=65535)

@@ -27,6 +27,7 @@ __all__ = ["BlockStore", "StoredBlock", "StoredLog", "StoredTransaction"]
 
 _VERSION = 1
 _CACHED_NODES = 1 << 16
+_LAST = (1 << 63) - 1  # SQLite's integers end here; no block has such a number
 
 _SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -61,7 +62,8 @@ CREATE TABLE logs (
     data BLOB NOT NULL,
     PRIMARY KEY (block, position)
 ) WITHOUT ROWID;
-CREATE INDEX logs_by_address ON logs (address, topic0, block);
+CREATE INDEX logs_by_address ON logs (address, block);
+CREATE INDEX logs_by_event ON logs (address, topic0, block);
 CREATE INDEX logs_by_topic1 ON logs (topic1, block);
 """
 
@@ -166,8 +168,7 @@ class BlockStore:
     def block(self, key: int | bytes) -> StoredBlock | None:
         """A block by number or hash."""
         if isinstance(key, int):
-            # SQLite's integers end at 63 bits; no block has such a number
-            return self._block("WHERE number = ?", key) if key < 1 << 63 else None
+            return self._block("WHERE number = ?", min(key, _LAST))
         return self._block("WHERE hash = ?", key)
 
     def block_hash(self, number: int) -> bytes:
@@ -204,14 +205,18 @@ class BlockStore:
         :param limit: at most so many
         """
         where = ["l.block BETWEEN ? AND ?"]
-        values: list[bytes | int] = [first, min(last, (1 << 63) - 1)]
+        values: list[bytes | int] = [min(first, _LAST), min(last, _LAST)]
         if transaction_position is not None:
             where.append("l.transaction_position = ?")
             values.append(transaction_position)
+        # SQLite cannot know which filter is sharp: a second topic names one thing of very many, so where
+        # it is given the plus keeps the other columns' indexes out of the choice.
+        sharp = len(topics) > 1 and len(topics[1]) > 0
         places = ((f"topic{place}", any_of) for place, any_of in enumerate(topics))
         for column, any_of in (("address", addresses), *places):
             if any_of:
-                where.append(f"l.{column} IN ({','.join('?' * len(any_of))})")
+                plus = "+" if sharp and column != "topic1" else ""
+                where.append(f"{plus}l.{column} IN ({','.join('?' * len(any_of))})")
                 values.extend(any_of)
         if len(topics) > 0:
             # a place that takes anything still asks for a topic there

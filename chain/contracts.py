@@ -26,7 +26,7 @@ from eth_utils.abi import (
 )
 
 from chain.errors import LandbridgeError
-from chain.intents import Signature, Wire
+from chain.intents import Signature, Wire, keccak
 
 __all__ = [
     "AnswerError",
@@ -72,6 +72,10 @@ def _types(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [collapse_if_tuple(item) for item in inputs]  # type: ignore[arg-type]
 
 
+def _signature(item: Mapping[str, Any]) -> str:
+    return f"{item['name']}({','.join(_types(item['inputs']))})"
+
+
 class Artifact:
     """One compiled contract.
 
@@ -115,7 +119,7 @@ class Artifact:
     @cached_property
     def _errors(self) -> dict[bytes, Mapping[str, Any]]:
         errors = [item for item in self.abi if item["type"] == "error"]
-        return {function_abi_to_4byte_selector({**item, "type": "function"}): item for item in errors}  # type: ignore[typeddict-item]
+        return {keccak(_signature(item).encode())[:4]: item for item in errors}
 
     @cached_property
     def _events(self) -> dict[bytes, Mapping[str, Any]]:
@@ -128,7 +132,10 @@ class Artifact:
 
     def topic(self, event: str) -> str:
         """The event's first topic, hex with 0x."""
-        return next("0x" + topic.hex() for topic, item in self._events.items() if item["name"] == event)
+        for topic, item in self._events.items():
+            if item["name"] == event:
+                return "0x" + topic.hex()
+        raise ContractError(f"{self.name} has no event {event}", params={"event": event})
 
     def _function(self, name: str) -> Mapping[str, Any]:
         try:
@@ -138,8 +145,8 @@ class Artifact:
 
     def creation(self, *arguments: Any) -> bytes:
         """Creation code with the constructor's arguments."""
-        inputs = next((item["inputs"] for item in self.abi if item["type"] == "constructor"), [])
-        return self.bytecode + encode(_types(inputs), arguments)
+        inputs = next((_types(item["inputs"]) for item in self.abi if item["type"] == "constructor"), [])
+        return self.bytecode + encode(inputs, arguments)
 
     def encode(self, function: str, *arguments: Any) -> bytes:
         """Calldata of a call.
@@ -249,7 +256,7 @@ def decode_intents(artifact: Artifact, calldata: bytes) -> list[tuple[Wire, list
     signatures = [Signature(r, vs) for r, vs in (values[1] if len(values) > 1 else ())]
     result: list[tuple[Wire, list[Signature]]] = []
     for wire in wires:
-        count = wire[1] >> 8 & 0xFF
+        count = wire[1] >> 8 & 0x7F
         result.append((wire, signatures[:count]))
         signatures = signatures[count:]
     return result

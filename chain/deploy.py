@@ -44,13 +44,13 @@ _VERSION = 1
 
 
 class DeployError(LandbridgeError):
-    """A deployment that cannot go on: its record is damaged, or a creation failed or was not mined in time."""
+    """A deployment that cannot go on: a damaged record, a creation that failed or was not mined in time."""
 
     code: ClassVar[str] = "deploy"
 
 
 class OtherContractError(LandbridgeError):
-    """What stands at an address is not the contract expected: another registry, another version, or nothing."""
+    """At an address stands not the contract expected: another registry, another version, or nothing."""
 
     code: ClassVar[str] = "contract-other"
 

@@ -22,8 +22,7 @@ True
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -42,8 +41,9 @@ from chain.worker import Health, Worker
 
 __all__ = ["ChainEvent", "Indexer", "IndexerError", "Projector"]
 
-# Blocks without events are kept only to find where a reorganisation began; so many are plenty.
-_EMPTY_KEPT = 128
+# A block without events is kept while it is the newest, to see a reorganisation; later, one in so many, to
+# see how far that one went.
+_ONE_KEPT_IN = 1024
 
 
 class IndexerError(LandbridgeError):
@@ -105,6 +105,7 @@ class Indexer:
     :param first_block: no contract followed is older than this block
     :param chunk: blocks whose events are asked for at one time
     :param poll: seconds between looks at the node
+    :param changed: called from the indexer's thread after blocks were applied or taken back
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Indexer:
         first_block: int = 0,
         chunk: int = 1000,
         poll: float = 0.25,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._chain = Chain(node)
@@ -125,6 +127,7 @@ class Indexer:
         self._projectors = tuple(projectors)
         self._first_block = first_block
         self._chunk = chunk
+        self._changed = changed
         self._identity = Identity(engine, self._chain, chain_id, self._artifacts)
         self._worker = Worker("indexer", self.tick, poll=poll)
         self._moved = threading.Condition()
@@ -171,7 +174,7 @@ class Indexer:
             return self._moved.wait_for(lambda: self._height >= block, timeout)
 
     def wait_for_change(self, seen: int, timeout: float) -> int:
-        """Wait until anything was applied or taken back since ``seen`` (an answer of this method; at first 0).
+        """Wait until anything was applied or taken back since ``seen``: an earlier answer, at first 0.
 
         :param timeout: seconds
         :return: a number that is greater with each change
@@ -233,7 +236,7 @@ class Indexer:
         for log in logs:
             if log.block_number not in blocks or blocks[log.block_number].hash != log.block_hash:
                 raise IndexerError("an event does not belong to the chain that was read")
-        if blocks[last].hash != end.hash or not after.number < last:
+        if blocks[last].hash != end.hash:
             raise IndexerError("the chain turned while it was read")
         return _Stretch(after, list(blocks.values()), logs)
 
@@ -267,7 +270,8 @@ class Indexer:
             session.flush()
             for log in stretch.logs:
                 self._apply_event(session, log, times[log.block_number])
-            self._forget_empty(session)
+            if current.hash and not current.events and _period(current) == _period(row):
+                session.delete(current)
         return True
 
     def _apply_event(self, session: Session, log: Log, block_time: int) -> None:
@@ -297,32 +301,23 @@ class Indexer:
         for projector in self._projectors:
             projector.apply(session, event)
 
-    def _forget_empty(self, session: Session) -> None:
-        oldest = session.exec(
-            select(BlockRow.number)
-            .where(BlockRow.events == 0)
-            .order_by(col(BlockRow.number).desc())
-            .offset(_EMPTY_KEPT)
-            .limit(1)
-        ).first()
-        if oldest is not None:
-            session.exec(delete(BlockRow).where(col(BlockRow.events) == 0, col(BlockRow.number) <= oldest))
-
     def _take_back(self) -> None:
         """Find the newest block that both we and the node have; take back all above it."""
         with reading(self._engine) as session:
-            rows = session.exec(select(BlockRow).order_by(col(BlockRow.number).desc())).all()
-        common = next((row.number for row in rows if self._is_on_chain(row)), self._first_block - 1)
+            newest = common = _newest(session)
+            while common is not None and not self._is_on_chain(common):
+                common = _newest(session, below=common.number)
+        height = common.number if common else self._first_block - 1
         with writing(self._engine) as session:
             _lock(session)
             current = _newest(session)
-            if current is None or current.hash != rows[0].hash:
+            if newest is None or current is None or current.hash != newest.hash:
                 return  # another process was faster
             for projector in reversed(self._projectors):
-                projector.rollback(session, common)
-            session.exec(delete(EventRow).where(col(EventRow.block_number) > common))
-            session.exec(delete(BlockRow).where(col(BlockRow.number) > common))
-        self._announce(common)
+                projector.rollback(session, height)
+            session.exec(delete(EventRow).where(col(EventRow.block_number) > height))
+            session.exec(delete(BlockRow).where(col(BlockRow.number) > height))
+        self._announce(height)
 
     def _announce(self, height: int) -> None:
         with self._moved:
@@ -330,10 +325,18 @@ class Indexer:
                 self._height = height
                 self._version += 1
                 self._moved.notify_all()
+                self._changed()
 
 
-def _newest(session: Session) -> BlockRow | None:
-    return session.exec(select(BlockRow).order_by(col(BlockRow.number).desc()).limit(1)).first()
+def _newest(session: Session, below: int | None = None) -> BlockRow | None:
+    statement = select(BlockRow).order_by(col(BlockRow.number).desc()).limit(1)
+    if below is not None:
+        statement = statement.where(col(BlockRow.number) < below)
+    return session.exec(statement).first()
+
+
+def _period(row: BlockRow) -> int:
+    return row.number // _ONE_KEPT_IN
 
 
 def _lock(session: Session) -> None:

@@ -14,8 +14,10 @@ vectors in ``tests/vectors/intents.json`` hold this against eth-account and the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from typing import Any, ClassVar, NewType
 
@@ -26,6 +28,7 @@ from chain.errors import LandbridgeError
 
 __all__ = [
     "DETAIL",
+    "FLAG",
     "Act",
     "ActField",
     "ActType",
@@ -34,6 +37,7 @@ __all__ = [
     "Bits",
     "Domain",
     "IntentError",
+    "Place",
     "Signature",
     "Wire",
     "act_from_message",
@@ -46,6 +50,9 @@ __all__ = [
 Address = NewType("Address", str)
 """An account in lower-case hex with 0x: one spelling, so that equality is identity."""
 
+_MAX_COSIGNERS = 127
+_S_MASK = (1 << 255) - 1
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
@@ -74,13 +81,15 @@ class Bits:
     width: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Detail:
-    pass
+class Place(Enum):
+    """Where else a field travels: the intent's detail word, or the head's flag bit."""
+
+    DETAIL = "detail"
+    FLAG = "flag"
 
 
-DETAIL = _Detail()
-"""Marks a field that travels in the intent's detail word."""
+DETAIL = Place.DETAIL
+FLAG = Place.FLAG
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ class ActField:
 
     name: str
     type: str
-    place: Bits | _Detail
+    place: Bits | Place
 
 
 @dataclass(frozen=True)
@@ -135,14 +144,16 @@ def _word(value: Any, type_: str, name: str) -> bytes:
         if isinstance(value, bool):
             return int(value).to_bytes(32, "big")
     elif type_ == "address":
-        if isinstance(value, str) and value[:2] == "0x" and len(value) == 42:
-            try:
-                return bytes(12) + bytes.fromhex(value[2:])
-            except ValueError:
-                pass
-    elif type_.startswith("uint") and isinstance(value, int) and not isinstance(value, bool):
-        if 0 <= value < 1 << int(type_[4:]):
-            return value.to_bytes(32, "big")
+        # A strict form: Python's own reading of hex skips spaces, and the word would be too short.
+        if isinstance(value, str) and _ADDRESS.fullmatch(value):
+            return bytes(12) + bytes.fromhex(value[2:])
+    elif (
+        type_.startswith("uint")
+        and isinstance(value, int)
+        and not isinstance(value, bool)
+        and 0 <= value < 1 << int(type_[4:])
+    ):
+        return value.to_bytes(32, "big")
     raise IntentError(f"the field {name} is not a {type_}", params={"field": name, "type": type_})
 
 
@@ -177,24 +188,32 @@ class Signature:
 
     @classmethod
     def from_rsv(cls, raw: bytes) -> Signature:
-        """From 65 bytes r ‖ s ‖ v with v in {0, 1, 27, 28}.
+        """From 65 bytes r ‖ s ‖ v with v in {0, 1, 27, 28}, or 64 in compact form.
 
         :raises BadSignatureError: wrong length, v, or high-s (EIP-2)
         """
         if len(raw) == 64:
-            return cls(raw[:32], raw[32:])
-        if len(raw) != 65 or raw[64] not in (0, 1, 27, 28):
+            r, vs = raw[:32], int.from_bytes(raw[32:], "big")
+        elif len(raw) == 65 and raw[64] in (0, 1, 27, 28):
+            r, vs = raw[:32], int.from_bytes(raw[32:64], "big")
+            if vs >> 255:
+                raise _high_s()
+            vs |= (raw[64] % 27) << 255
+        else:
             raise BadSignatureError("a signature is 65 bytes (r, s, v) or 64 bytes in compact form")
-        s = int.from_bytes(raw[32:64], "big")
-        if s > _HALF_ORDER:
-            raise BadSignatureError("the signature's s is in the upper half of the order")
-        return cls(raw[:32], (s | (raw[64] % 27) << 255).to_bytes(32, "big"))
+        if vs & _S_MASK > _HALF_ORDER:
+            raise _high_s()
+        return cls(r, vs.to_bytes(32, "big"))
 
     @property
     def rsv(self) -> bytes:
         """65 bytes r ‖ s ‖ v with v 27 or 28, as wallets give it."""
         packed = int.from_bytes(self.vs, "big")
-        return self.r + (packed & ((1 << 255) - 1)).to_bytes(32, "big") + bytes([27 + (packed >> 255)])
+        return self.r + (packed & _S_MASK).to_bytes(32, "big") + bytes([27 + (packed >> 255)])
+
+
+def _high_s() -> BadSignatureError:
+    return BadSignatureError("the signature's s is in the upper half of the order")
 
 
 def address_of(public_key: bytes) -> Address:
@@ -209,7 +228,7 @@ def recover(digest: bytes, signature: Signature) -> Address:
     """
     rsv = signature.rsv
     if int.from_bytes(rsv[32:64], "big") > _HALF_ORDER:
-        raise BadSignatureError("the signature's s is in the upper half of the order")
+        raise _high_s()
     try:
         key = coincurve.PublicKey.from_signature_and_message(rsv[:64] + bytes([rsv[64] - 27]), digest, None)
     except Exception as error:  # the library raises bare Exception and ValueError
@@ -267,13 +286,21 @@ class Act:
         return keccak(b"\x19\x01" + domain.separator + self.struct_hash)
 
     def head(self, *, cosigners: int) -> int:
-        """The packed head word (see ``Intent`` in contracts/shared/IIntents.sol)."""
-        argument = 0
+        """The packed head word (see ``Intent`` in contracts/shared/IIntents.sol).
+
+        :raises IntentError: more cosigners than a head can name
+        """
+        if not 0 <= cosigners <= _MAX_COSIGNERS:
+            raise IntentError("an act has too many signatures", params={"cosigners": cosigners})
+        argument = flag = 0
         for f in self.type.fields:
+            value = self.values[f.name]
             if isinstance(f.place, Bits):
-                value = self.values[f.name]
                 argument |= (int(value, 16) if f.type == "address" else int(value)) << f.place.offset
-        return self.type.kind | cosigners << 8 | self.sequence << 16 | self.deadline << 48 | argument << 96
+            elif f.place is FLAG:
+                flag = int(value)
+        low = self.type.kind | cosigners << 8 | flag << 15 | self.sequence << 16
+        return low | self.deadline << 48 | argument << 96
 
     def wire(self, signature: Signature, *, cosigners: int = 0) -> Wire:
         """The five words that travel."""
@@ -358,9 +385,9 @@ def act_from_wire(types: Iterable[ActType], wire: Wire) -> tuple[Act, Signature,
                 bool(raw) if f.type == "bool" else f"0x{raw:040x}" if f.type == "address" else raw
             )
         else:
-            values[f.name] = detail
+            values[f.name] = bool(head >> 15 & 1) if f.place is FLAG else detail
     act = Act(shape, subject, head >> 16 & 0xFFFFFFFF, head >> 48 & (1 << 48) - 1, values)
-    cosigners = head >> 8 & 0xFF
+    cosigners = head >> 8 & _MAX_COSIGNERS
     if act.wire(Signature(r, vs), cosigners=cosigners) != wire:
         raise IntentError("the act has bits set that its kind does not use", params={"act": shape.name})
     return act, Signature(r, vs), cosigners

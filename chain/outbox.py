@@ -36,7 +36,7 @@ UNSETTLED = (ActStatus.PENDING, ActStatus.SENT, ActStatus.MINED)
 
 
 class OutboxError(LandbridgeError):
-    """An act that cannot be taken: without a signature, or with one that no key gives."""
+    """An act that cannot be taken: without a signature, or under way with other signers."""
 
     code: ClassVar[str] = "outbox-act"
 
@@ -53,31 +53,47 @@ def enqueue(
     """Take a signed act, in the caller's transaction.
 
     An act known already is given as it stands. One that was refused, given up or expired is not tried anew:
-    sign it again with another deadline.
+    sign it again with another deadline. Only where others had signed it, and were refused, it is tried with
+    these signers: a wrong party cannot spoil an act by signing it first.
 
     :param signatures: the first signer's, then the further ones in their order
     :param now: Unix time in seconds
     :param lane: what the act's sequence number counts, if that is more than its subject on this contract:
         acts of one lane travel in the order in which they were enqueued
-    :raises OutboxError: no signature
+    :raises OutboxError: no signature; or the same act, signed by others, is under way or took effect
     :raises BadSignatureError: a signature that no key gives
     """
     if not signatures:
         raise OutboxError("an act needs a signature", params={"act": act.type.name})
     digest = act.digest(domain)
-    for signature in signatures:
-        recover(digest, signature)
-    found = by_digest(session, digest)
-    if found is not None:
-        return found
+    signers = [recover(digest, signature) for signature in signatures]
+    row = by_digest(session, digest) or _insert(session, act, domain, digest, now, lane)
+    if row.intent:
+        known = [recover(digest, signature) for signature in _signatures_of(row)]
+        if known == signers:
+            return row
+        if row.status != ActStatus.REFUSED:
+            raise OutboxError("the same act is under way, signed by others", params={"act": act.type.name})
     wire = act.wire(signatures[0], cosigners=len(signatures) - 1)
+    row.intent = b"".join(word.to_bytes(32, "big") if isinstance(word, int) else word for word in wire)
+    row.cosignatures = b"".join(s.r + s.vs for s in signatures[1:])
+    row.status, row.attempts = ActStatus.PENDING, 0
+    row.reason = row.reason_name = row.transaction_id = row.position = None
+    row.block_number = row.block_hash = None
+    session.flush()
+    return row
+
+
+def _insert(
+    session: Session, act: Act, domain: Domain, digest: bytes, now: int, lane: bytes | None
+) -> OutboxRow:
+    contract = domain.verifying_contract.lower()
     row = OutboxRow(
         digest=digest,
-        contract=domain.verifying_contract.lower(),
+        contract=contract,
         act=act.type.name,
-        lane=keccak(domain.verifying_contract.lower().encode() + (act.subject if lane is None else lane)),
-        intent=b"".join(word.to_bytes(32, "big") if isinstance(word, int) else word for word in wire),
-        cosignatures=b"".join(s.r + s.vs for s in signatures[1:]),
+        lane=_lane(contract, act.subject if lane is None else lane),
+        intent=b"",
         deadline=act.deadline,
         created_at=now,
     )
@@ -90,6 +106,15 @@ def enqueue(
             raise
         return found
     return row
+
+
+def _lane(contract: str, counted: bytes) -> bytes:
+    return keccak(contract.encode() + counted)
+
+
+def _signatures_of(row: OutboxRow) -> list[Signature]:
+    _, _, _, r, vs = wire_of(row)
+    return [Signature(r, vs), *cosignatures_of(row)]
 
 
 def by_digest(session: Session, digest: bytes) -> OutboxRow | None:
@@ -108,7 +133,7 @@ def unsettled(session: Session, contract: str, lane: bytes) -> list[OutboxRow]:
 
     :param lane: what the sequence counts, as given to :func:`enqueue`
     """
-    key = keccak(contract.lower().encode() + lane)
+    key = _lane(contract.lower(), lane)
     return list(
         session.exec(
             select(OutboxRow)
@@ -121,7 +146,7 @@ def unsettled(session: Session, contract: str, lane: bytes) -> list[OutboxRow]:
 def counts(session: Session) -> dict[str, int]:
     """How many acts stand where, by status."""
     rows = session.exec(select(OutboxRow.status, func.count()).group_by(col(OutboxRow.status)))
-    return {str(status): 0 for status in ActStatus} | dict(rows)
+    return {str(status): 0 for status in ActStatus} | dict(rows.all())
 
 
 def transactions_of(session: Session, row: OutboxRow) -> list[TransactionRow]:

@@ -106,6 +106,7 @@ class Relayer:
     :param max_gas_price: wei; no transaction offers more; without it, ten times the node's price
     :param poll: seconds between steps while nothing happens
     :param clock: monotonic seconds
+    :param changed: called from the relayer's thread after a step in which something happened
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class Relayer:
         max_gas_price: int | None = None,
         poll: float = 0.25,
         clock: Callable[[], float] = time.monotonic,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._chain = Chain(node)
@@ -145,6 +147,7 @@ class Relayer:
         self._give_up_after = give_up_after
         self._max_gas_price = max_gas_price
         self._clock = clock
+        self._changed = changed
         self._identity = Identity(engine, self._chain, chain_id, self._artifacts)
         self._targets: dict[Address, Target] = {}
         # What follows only spares work; all of it may be forgotten at any time.
@@ -184,6 +187,8 @@ class Relayer:
         happened |= self._expire(head)
         self._resend(nonce, head)
         happened |= self._send_pending(nonce, head)
+        if happened:
+            self._changed()
         for refusal in self._refusals.values():
             raise refusal
         return happened

@@ -18,7 +18,7 @@ from typing import ClassVar, Protocol, TypedDict
 
 import coincurve
 import rlp
-from eth_keyfile import create_keyfile_json, decode_keyfile_json
+from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from chain.errors import LandbridgeError
 from chain.intents import Address, Signature, address_of, keccak

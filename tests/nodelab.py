@@ -25,7 +25,8 @@ RICH = KeySigner(bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efc
 """The first of anvil's well-known funded accounts."""
 
 _OPS = {
-    "STOP": 0x00, "SUB": 0x03, "BLOCKHASH": 0x40, "EQ": 0x14, "CALLER": 0x33, "CALLDATALOAD": 0x35, "CALLDATASIZE": 0x36,
+    "STOP": 0x00, "SUB": 0x03, "BLOCKHASH": 0x40,
+    "EQ": 0x14, "CALLER": 0x33, "CALLDATALOAD": 0x35, "CALLDATASIZE": 0x36,
     "CALLDATACOPY": 0x37, "ADDRESS": 0x30, "TIMESTAMP": 0x42, "NUMBER": 0x43, "MLOAD": 0x51,
     "MSTORE": 0x52, "SLOAD": 0x54, "SSTORE": 0x55, "JUMP": 0x56, "JUMPI": 0x57, "GAS": 0x5A,
     "JUMPDEST": 0x5B, "PUSH0": 0x5F, "LOG2": 0xA2, "CALL": 0xF1, "RETURN": 0xF3, "REVERT": 0xFD,

@@ -189,7 +189,13 @@ class BlobStore:
             try:
                 keep(name)
             except FileExistsError:
-                self._check(blob)
+                try:
+                    self._check(blob)
+                except BlobMissingError as error:
+                    raise BlobStorageError(
+                        "Something else stands under the blob's name, or it was taken away meanwhile.",
+                        params={"blob": blob},
+                    ) from error
                 sync_folder(name.parent)
         return blob
 

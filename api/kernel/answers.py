@@ -33,7 +33,7 @@ def intent_out(session: Session, house: House, row: OutboxRow) -> IntentOut:
         room=room.name,
         act=row.act,
         subject="0x" + outbox.wire_of(row)[0].hex(),
-        status=row.status,  # type: ignore[arg-type]
+        status=row.status,
         reason=reason,
         block=row.block_number,
         block_hash=row.block_hash,

@@ -17,8 +17,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from chain.deploy import Deployment, deploy, fault_of
-from chain.indexer import Indexer
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel
 
@@ -29,6 +27,9 @@ from api.settings import Settings
 from chain.client import Block, Chain
 from chain.contracts import Artifact
 from chain.db import open_engine
+from chain.deploy import Deployment, OtherContractError, Step, deploy, verify_deployment
+from chain.identity import ChainChangedError
+from chain.indexer import Indexer
 from chain.intents import ActType, Address, Domain
 from chain.node import Node, NodeRefusedError, open_node
 from chain.relayer import Relayer
@@ -81,17 +82,17 @@ class House:
         accounts = _Accounts(settings.data_dir / "keys" / "accounts.json", keystore)
         self.administrator: Signer = accounts.signer("administrator")
         self.relayer_signer: Signer = accounts.signer("relayer")
+        self._plan = [_step(room, self.administrator.address) for room in rooms]
         self.deployment: Deployment = deploy(
             self.chain,
             self.relayer_signer,
-            self.administrator.address,
-            chain_id=self.chain_id,
-            record=settings.data_dir / f"deployment-{self.chain_id}.json",
+            self._plan,
+            settings.data_dir / f"deployment-{self.chain_id}.json",
         )
         artifacts = {self.address(room): self.artifact(room) for room in rooms}
         self.indexer = Indexer(
             engine,
-            self.chain,
+            node,
             chain_id=self.chain_id,
             artifacts=artifacts,
             projectors=[room.projector() for room in rooms],
@@ -100,7 +101,7 @@ class House:
         )
         self.relayer = Relayer(
             engine,
-            self.chain,
+            node,
             self.relayer_signer,
             chain_id=self.chain_id,
             artifacts=artifacts,
@@ -149,11 +150,11 @@ class House:
     @property
     def registry(self) -> str:
         """The address by which this registry is named in sealed documents."""
-        return self.deployment.parties
+        return self.deployment.contracts["Parties"]
 
     def address(self, room: Room) -> Address:
         """Where the room's contract lives."""
-        return self.deployment.address(room.contract)
+        return self.deployment.contracts[room.contract]
 
     def artifact(self, room: Room) -> Artifact:
         """The room's compiled contract."""
@@ -195,8 +196,15 @@ class House:
         return room.refusals.get(name) or _INTENT_REFUSALS.get(name) or _OTHER
 
     def registry_fault(self) -> str | None:
-        """What is wrong with the contracts at the registry's addresses; nothing if they are the published ones."""
-        return fault_of(self.chain, self.deployment)
+        """What is wrong with the registry's contracts; nothing if they are the published ones.
+
+        :raises NodeError: the chain cannot be asked
+        """
+        try:
+            verify_deployment(self.chain, self.deployment, self._plan)
+        except (OtherContractError, ChainChangedError) as error:
+            return error.sentence
+        return None
 
     def new_entrusted_reader(self) -> PublicKey:
         """Make a reader key for a party that entrusts it to this gateway."""
@@ -220,6 +228,10 @@ class House:
         row = session.get(PartyRow, number)
         profile = session.get(ProfileRow, row.profile) if row else None
         return profile.name if profile else None
+
+
+def _step(room: Room, administrator: Address) -> Step:
+    return Step(room.contract, lambda made: room.arguments(administrator, made), room.links)
 
 
 class _Accounts:

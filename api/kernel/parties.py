@@ -21,7 +21,7 @@ from api.kernel.room import ContractReader, Room
 from api.kernel.tables import KeyRow, PartyRow, ProfileRow, TenureRow
 from chain.digests import Seed, document_digest, new_seed
 from chain.errors import LandbridgeError
-from chain.intents import Act, Signature
+from chain.intents import Act, Address, Signature
 from chain.tables import OutboxRow
 
 __all__ = [
@@ -92,6 +92,7 @@ PARTIES: Final = Room(
     domain_name=PARTY_DOMAIN,
     acts=PARTY_ACTS,
     refusals=PARTY_REFUSALS,
+    arguments=lambda administrator, made: (administrator,),
     projector=PartyProjector,
     sequence=_sequence,
     lane=_lane,
@@ -105,7 +106,7 @@ def rulebook_digest() -> bytes:
 
 
 def prepare_admission(
-    session: Session, house: House, profile: Profile, *, custodial: bool, reader_key: str
+    session: Session, house: House, profile: Profile, *, key: Address, custodial: bool, reader_key: str
 ) -> tuple[Act, ProfileRow]:
     """The act of admission, to be signed by the party's first key; its profile is kept under its digest."""
     seed = new_seed()
@@ -132,7 +133,7 @@ def prepare_admission(
         PARTIES,
         "Admit",
         digest,
-        {"rulebook": "0x" + rulebook_digest().hex(), "custodial": custodial},
+        {"rulebook": "0x" + rulebook_digest().hex(), "key": key, "custodial": custodial},
     )
     session.add(row)
     return act, row
@@ -148,7 +149,9 @@ def admit_custodial(session: Session, house: House, profile: Profile) -> tuple[O
     """Admit a party whose keys, for signing and for reading, are made and kept here."""
     signer = house.keystore.create()
     reader_key = house.new_entrusted_reader().hex()
-    act, row = prepare_admission(session, house, profile, custodial=True, reader_key=reader_key)
+    act, row = prepare_admission(
+        session, house, profile, key=signer.address, custodial=True, reader_key=reader_key
+    )
     return admit(session, house, act, signer.sign(act.digest(house.domain(PARTIES)))), row
 
 

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Final
 
 from api.kernel.room import Refusal
-from chain.intents import DETAIL, ActField, ActType, Bits
+from chain.intents import DETAIL, FLAG, ActField, ActType, Bits
 
 __all__ = ["ADMINISTRATOR_ACTS", "PARTY_ACTS", "PARTY_DOMAIN", "PARTY_REFUSALS", "Role"]
 
@@ -36,10 +36,16 @@ class Role(IntEnum):
 
 
 _PARTY = ("party", "uint32")
-_CUSTODIAL = ActField("custodial", "bool", Bits(0, 1))
+_KEY = ActField("key", "address", Bits(0, 160))
+_CUSTODIAL = ActField("custodial", "bool", FLAG)
 
 PARTY_ACTS: Final = (
-    ActType("Admit", 1, ("profile", "bytes32"), (ActField("rulebook", "bytes32", DETAIL), _CUSTODIAL)),
+    ActType(
+        "Admit",
+        1,
+        ("profile", "bytes32"),
+        (ActField("rulebook", "bytes32", DETAIL), _KEY, _CUSTODIAL),
+    ),
     ActType(
         "GrantRole",
         2,
@@ -55,10 +61,10 @@ PARTY_ACTS: Final = (
     ),
     ActType("Suspend", 4, _PARTY, (ActField("reason", "bytes32", DETAIL),)),
     ActType("Reinstate", 5, _PARTY),
-    ActType("AddKey", 6, _PARTY, (_CUSTODIAL,)),
-    ActType("RevokeKey", 7, _PARTY, (ActField("key", "address", Bits(0, 160)),)),
-    ActType("RotateKey", 8, _PARTY, (_CUSTODIAL,)),
-    ActType("TransferAdministration", 9, None),
+    ActType("AddKey", 6, _PARTY, (_KEY, _CUSTODIAL)),
+    ActType("RevokeKey", 7, _PARTY, (_KEY,)),
+    ActType("RotateKey", 8, _PARTY, (_KEY, _CUSTODIAL)),
+    ActType("TransferAdministration", 9, None, (ActField("to", "address", Bits(0, 160)),)),
 )
 
 ADMINISTRATOR_ACTS: Final = frozenset(

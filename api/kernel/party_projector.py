@@ -6,13 +6,16 @@ parties anew from the events that are left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chain.indexer import ChainEvent, events_of
-from sqlmodel import Session, col, delete
+from sqlmodel import Session, col, delete, select
 
 from api.kernel.tables import KeyRow, PartyRow, TenureRow
+from chain.contracts import Artifact
+from chain.indexer import ChainEvent
+from chain.intents import Address
+from chain.tables import BlockRow, EventRow
 
 __all__ = ["PartyProjector"]
 
@@ -28,11 +31,35 @@ class PartyProjector:
             session.flush()
 
     def rollback(self, session: Session, above_block: int) -> None:
-        """Forget what happened above a block (the indexer has forgotten those events already)."""
+        """Forget what happened above a block."""
         for table in (PartyRow, KeyRow, TenureRow):
-            session.exec(delete(table).where(col(table.block) >= 0))
-        for event in events_of(session, _CHANGES.keys()):
+            session.exec(delete(table))
+        for event in _events_up_to(session, above_block):
             self.apply(session, event)
+
+
+def _events_up_to(session: Session, block: int) -> Iterator[ChainEvent]:
+    artifact = Artifact.load("Parties")
+    rows = session.exec(
+        select(EventRow, BlockRow.time)
+        .join(BlockRow, col(BlockRow.number) == col(EventRow.block_number))
+        .where(EventRow.block_number <= block)
+        .order_by(col(EventRow.block_number), col(EventRow.log_index))
+    ).all()
+    for row, time in rows:
+        topics = [row.topics[i : i + 32] for i in range(0, len(row.topics), 32)]
+        event = artifact.event(topics, row.data)
+        if event is not None:
+            yield ChainEvent(
+                row.block_number,
+                row.block_hash,
+                time,
+                row.transaction_hash,
+                row.log_index,
+                Address(row.address),
+                event.name,
+                event.arguments,
+            )
 
 
 def _admitted(session: Session, event: ChainEvent, a: Mapping[str, Any]) -> None:

@@ -7,16 +7,16 @@ leaves ``contract`` empty.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chain.indexer import Projector
 from fastapi import APIRouter
 from sqlmodel import Session
 
 from chain.contracts import Reverted
 from chain.errors import LandbridgeError
-from chain.intents import Act, ActType
+from chain.indexer import Projector
+from chain.intents import Act, ActType, Address
 
 if TYPE_CHECKING:
     from api.kernel.house import House
@@ -75,6 +75,8 @@ class Room:
 
     :param name: its name in addresses and settings
     :param contract: the artefact whose intents it takes
+    :param arguments: its constructor's, from the administrator and the addresses of the rooms before it
+    :param links: its functions that must answer another room's contract
     :param domain_name: the EIP-712 domain's name
     :param acts: the shapes of its acts
     :param refusals: its contract's errors by name
@@ -90,9 +92,11 @@ class Room:
     domain_name: str
     acts: tuple[ActType, ...]
     refusals: Mapping[str, Refusal]
+    arguments: Callable[[Address, Mapping[str, Address]], Sequence[Address]]
     projector: Callable[[], Projector]
     sequence: Callable[[ContractReader, str, bytes], int]
     lane: Callable[[str, bytes], bytes]
+    links: Mapping[str, str] = field(default_factory=dict)
     router: APIRouter | None = None
     documents: tuple[DocumentType, ...] = ()
     before_signing: Callable[[Session, House, Act, int], None] | None = None

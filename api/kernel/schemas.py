@@ -92,6 +92,7 @@ class AdmitIn(ProfileIn):
 class AdmissionPrepareIn(ProfileIn):
     """Prepare the admission of a party that keeps its own keys."""
 
+    key: Address = Field(description="the account of the party's first key")
     reader_key: StrictStr = Field(
         pattern="^[0-9a-f]{64}$", description="X25519 public key, hex: documents are sealed to it"
     )
@@ -108,7 +109,7 @@ class RoleIn(Model):
     """A role with its time."""
 
     role: StrictStr = Field(examples=["carrier"], max_length=40)
-    starts: UnixTime | None = Field(None, description="now, if absent")
+    starts: UnixTime | None = Field(None, description="now, if absent; never in the past")
     ends: UnixTime | None = Field(None, description="open, if absent")
 
 

@@ -91,6 +91,7 @@ class TransactionRoute(APIRoute):
             with Session(engine, expire_on_commit=False) as session:
                 request.state.session = session
                 response = await _unsafe(request, session, handle)
+            request.app.state.house.relayer.wake()
             after = getattr(request.state, "after_commit", None)
             return response if after is None else await after(response)
 

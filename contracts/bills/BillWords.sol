@@ -33,8 +33,8 @@ library BillWords {
     /// @dev The word of a bill just issued: in its first version, its first act done.
     function issued(uint32 issuer_, uint32 holder_, bool toOrder_) internal pure returns (BillWord) {
         return BillWord.wrap(
-            uint256(BillState.Issued) | (toOrder_ ? TO_ORDER : 0) | (1 << SEQUENCE) | (uint256(issuer_) << ISSUER)
-                | (uint256(holder_) << HOLDER) | (1 << VERSION)
+            uint256(BillState.Issued) | (toOrder_ ? TO_ORDER : 0) | (1 << SEQUENCE)
+                | (uint256(issuer_) << ISSUER) | (uint256(holder_) << HOLDER) | (1 << VERSION)
         );
     }
 

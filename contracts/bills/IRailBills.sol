@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IIntents} from "../shared/IIntents.sol";
 import {IParties} from "../parties/IParties.sol";
+import {IIntents} from "../shared/IIntents.sol";
 
 /// @notice A bill is known by the digest of its document's first version.
 type BillId is bytes32;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IParties, Role} from "../parties/IParties.sol";
 import {Head} from "../shared/Heads.sol";
 import {Intent} from "../shared/IIntents.sol";
 import {Intents} from "../shared/Intents.sol";
 import {BillWord, BillWords} from "./BillWords.sol";
 import {BillAct, BillId, BillState, IRailBills} from "./IRailBills.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 /// @title Railway bills of lading
 /// @dev Storage: one word for each bill (drawn in BillWords), one slot for each note's fingerprint.
@@ -19,9 +19,12 @@ contract RailBills is IRailBills, Intents {
         keccak256("Transfer(bytes32 bill,uint32 sequence,uint48 deadline,uint32 to)");
     bytes32 private constant OFFER =
         keccak256("Offer(bytes32 bill,uint32 sequence,uint48 deadline,uint32 to,uint48 expiry)");
-    bytes32 private constant ACCEPT_OFFER = keccak256("AcceptOffer(bytes32 bill,uint32 sequence,uint48 deadline)");
-    bytes32 private constant DECLINE_OFFER = keccak256("DeclineOffer(bytes32 bill,uint32 sequence,uint48 deadline)");
-    bytes32 private constant WITHDRAW_OFFER = keccak256("WithdrawOffer(bytes32 bill,uint32 sequence,uint48 deadline)");
+    bytes32 private constant ACCEPT_OFFER =
+        keccak256("AcceptOffer(bytes32 bill,uint32 sequence,uint48 deadline)");
+    bytes32 private constant DECLINE_OFFER =
+        keccak256("DeclineOffer(bytes32 bill,uint32 sequence,uint48 deadline)");
+    bytes32 private constant WITHDRAW_OFFER =
+        keccak256("WithdrawOffer(bytes32 bill,uint32 sequence,uint48 deadline)");
     bytes32 private constant SURRENDER = keccak256("Surrender(bytes32 bill,uint32 sequence,uint48 deadline)");
     bytes32 private constant WITHDRAW_SURRENDER =
         keccak256("WithdrawSurrender(bytes32 bill,uint32 sequence,uint48 deadline)");
@@ -31,7 +34,8 @@ contract RailBills is IRailBills, Intents {
         keccak256("RefuseSurrender(bytes32 bill,uint32 sequence,uint48 deadline,bytes32 reason)");
     bytes32 private constant DELIVER =
         keccak256("Deliver(bytes32 bill,uint32 sequence,uint48 deadline,bytes32 evidence)");
-    bytes32 private constant VOID = keccak256("Void(bytes32 bill,uint32 sequence,uint48 deadline,bytes32 reason)");
+    bytes32 private constant VOID =
+        keccak256("Void(bytes32 bill,uint32 sequence,uint48 deadline,bytes32 reason)");
 
     IParties private immutable _parties;
 
@@ -72,7 +76,10 @@ contract RailBills is IRailBills, Intents {
         return _takenBy(note);
     }
 
-    function _act(Intent calldata intent, Head head, address signer, address[] memory cosigners) internal override {
+    function _act(Intent calldata intent, Head head, address signer, address[] memory cosigners)
+        internal
+        override
+    {
         BillId id = BillId.wrap(intent.subject);
         BillAct act = BillAct(head.kind());
         BillWord word = _words[id];
@@ -103,7 +110,10 @@ contract RailBills is IRailBills, Intents {
         );
     }
 
-    function _issue(BillId id, BillWord word, Head head, bytes32 note, address signer) private returns (BillWord) {
+    function _issue(BillId id, BillWord word, Head head, bytes32 note, address signer)
+        private
+        returns (BillWord)
+    {
         if (BillId.unwrap(id) == 0 || note == 0) revert RailBills_ZeroDigest();
         if (BillWord.unwrap(word) != 0) revert RailBills_BillExists(id);
         _requireSequence(id, word, head);
@@ -180,7 +190,9 @@ contract RailBills is IRailBills, Intents {
         returns (BillWord)
     {
         BillState state = word.state();
-        if (state == BillState.Delivered || state == BillState.Voided) revert RailBills_WrongState(id, state);
+        if (state == BillState.Delivered || state == BillState.Voided) {
+            revert RailBills_WrongState(id, state);
+        }
         _requireOwn(id, word.holder(), party);
         if (word.issuer() == party) {
             _requireCount(0, cosigners.length);
@@ -209,7 +221,7 @@ contract RailBills is IRailBills, Intents {
     /// not remember its note, which would cost a slot each.
     function _takenBy(bytes32 note) private view returns (BillId id) {
         id = _billOfNote[note];
-        if (_words[id].state() == BillState.Voided) id = BillId.wrap(0);
+        if (BillId.unwrap(id) != 0 && _words[id].state() == BillState.Voided) id = BillId.wrap(0);
     }
 
     function _requireSequence(BillId id, BillWord word, Head head) private pure {
@@ -256,9 +268,8 @@ contract RailBills is IRailBills, Intents {
         }
         if (act == BillAct.Offer) {
             _requireUnused(argument >> 80);
-            return keccak256(
-                abi.encode(OFFER, id, sequence, deadline, uint32(argument), uint48(argument >> 32))
-            );
+            return
+                keccak256(abi.encode(OFFER, id, sequence, deadline, uint32(argument), uint48(argument >> 32)));
         }
         _requireUnused(argument);
         return keccak256(abi.encode(_plainTypehash(act), id, sequence, deadline));

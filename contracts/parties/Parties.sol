@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Head} from "../shared/Heads.sol";
 import {Intent} from "../shared/IIntents.sol";
 import {Intents} from "../shared/Intents.sol";
 import {IParties, PartyAct, Role} from "./IParties.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 /// @title The registry of parties
 /// @dev Storage:
@@ -31,8 +31,9 @@ contract Parties is IParties, Intents {
     bytes32 private constant ADMIT = keccak256(
         "Admit(bytes32 profile,uint32 sequence,uint48 deadline,bytes32 rulebook,address key,bool custodial)"
     );
-    bytes32 private constant GRANT_ROLE =
-        keccak256("GrantRole(uint32 party,uint32 sequence,uint48 deadline,uint8 role,uint48 from,uint48 until)");
+    bytes32 private constant GRANT_ROLE = keccak256(
+        "GrantRole(uint32 party,uint32 sequence,uint48 deadline,uint8 role,uint48 from,uint48 until)"
+    );
     bytes32 private constant END_ROLE =
         keccak256("EndRole(uint32 party,uint32 sequence,uint48 deadline,uint8 role,uint48 at)");
     bytes32 private constant SUSPEND =
@@ -119,7 +120,10 @@ contract Parties is IParties, Intents {
         return all;
     }
 
-    function _act(Intent calldata intent, Head head, address signer, address[] memory cosigners) internal override {
+    function _act(Intent calldata intent, Head head, address signer, address[] memory cosigners)
+        internal
+        override
+    {
         PartyAct act = PartyAct(head.kind());
         if (act == PartyAct.AddKey || act == PartyAct.RevokeKey || act == PartyAct.RotateKey) {
             _actOfParty(act, uint32(uint256(intent.subject)), head, signer, cosigners);
@@ -128,7 +132,9 @@ contract Parties is IParties, Intents {
         }
     }
 
-    function _actOfParty(PartyAct act, uint32 number, Head head, address signer, address[] memory cosigners) private {
+    function _actOfParty(PartyAct act, uint32 number, Head head, address signer, address[] memory cosigners)
+        private
+    {
         Party storage record = _known(number);
         _requireSequence(record.sequence, head);
         uint32 signersParty = _speaksFor(signer);
@@ -225,7 +231,9 @@ contract Parties is IParties, Intents {
         uint48 time = uint48(block.timestamp);
         if (from == 0) from = time;
         if (from < time || (until != 0 && until <= from)) revert Parties_BadPeriod(from, until);
-        if (role == Role.Court && from < time + COURT_NOTICE) revert Parties_CourtNotice(time + COURT_NOTICE);
+        if (role == Role.Court && from < time + COURT_NOTICE) {
+            revert Parties_CourtNotice(time + COURT_NOTICE);
+        }
         Tenure storage last = _lastTenure[number][role];
         if (last.from != 0) {
             if (last.until == 0 || last.until > from) revert Parties_RoleStanding(number, role);
@@ -235,22 +243,23 @@ contract Parties is IParties, Intents {
         emit RoleGranted(number, role, from, until);
     }
 
-    function _endRole(uint32 number, Role role, uint48 at) private {
+    function _endRole(uint32 number, Role role, uint48 end) private {
         uint48 time = uint48(block.timestamp);
-        if (at == 0) at = time + 1;
-        if (at <= time) revert Parties_BadPeriod(0, at);
+        if (end == 0) end = time + 1;
         Tenure storage last = _lastTenure[number][role];
+        if (end <= time) revert Parties_BadPeriod(last.from, end);
         bool changed = false;
-        while (last.from >= at) { // it has not begun: there is no past to keep
+        // A span that has not begun by then has no past to keep.
+        while (last.from >= end) {
             _forgetLast(number, role);
             changed = true;
         }
-        if (last.from != 0 && (last.until == 0 || last.until > at)) {
-            last.until = at;
+        if (last.from != 0 && (last.until == 0 || last.until > end)) {
+            last.until = end;
             changed = true;
         }
         if (!changed) revert Parties_RoleNotStanding(number, role);
-        emit RoleEnded(number, role, at);
+        emit RoleEnded(number, role, end);
     }
 
     function _forgetLast(uint32 number, Role role) private {
@@ -385,10 +394,9 @@ contract Parties is IParties, Intents {
         }
         if (act == PartyAct.EndRole) {
             _requireUnused(argument >> 56);
-            return
-                keccak256(
-                    abi.encode(END_ROLE, subject, sequence, deadline, uint8(argument), uint48(argument >> 8))
-                );
+            return keccak256(
+                abi.encode(END_ROLE, subject, sequence, deadline, uint8(argument), uint48(argument >> 8))
+            );
         }
         _requireUnused(argument);
         return keccak256(abi.encode(REINSTATE, subject, sequence, deadline));

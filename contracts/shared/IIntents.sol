@@ -31,7 +31,8 @@ interface IIntents {
     /// @notice An act of a batch was refused; its neighbours stand.
     /// @param position The act's place in the batch, from zero.
     /// @param subject What the act was about.
-    /// @param reason The revert data, ABI-encoded as the error that a call alone would have met.
+    /// @param reason The revert data, ABI-encoded as the error that a call alone would have met; empty
+    /// where the act used up its gas.
     event IntentRefused(uint256 indexed position, bytes32 indexed subject, bytes reason);
 
     /// @notice The deadline has passed.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Head} from "./Heads.sol";
 import {Cosignature, IIntents, Intent} from "./IIntents.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 /// @title Acts signed by whose act they are: what every contract of acts shares
 /// @notice Checks deadline, signatures and form, and runs batches. What an act means, and whether its
@@ -14,8 +14,9 @@ abstract contract Intents is IIntents, EIP712 {
     uint256 public constant INTENT_GAS = 200_000;
 
     /// @dev What must be left before an act of a batch: its cap must survive the rule that a call passes
-    /// on at most 63/64 (EIP-150), and the loop needs some for packing the call and for `IntentRefused`.
+    /// on at most 63/64 (EIP-150), and the loop needs some to pack the call and for `IntentRefused`.
     uint256 private constant GAS_NEEDED = (INTENT_GAS * 64) / 63 + 10_000;
+    uint256 private constant GAS_NEEDED_PER_COSIGNATURE = 500;
 
     /// @inheritdoc IIntents
     function execute(Intent calldata intent) external {
@@ -43,24 +44,28 @@ abstract contract Intents is IIntents, EIP712 {
         for (uint256 i = 0; i < intents.length; ++i) {
             Intent calldata intent = intents[i];
             uint256 count = Head.wrap(intent.head).cosigners();
-            // An act left without its signatures would be the sender's mistake, not the signer's: so the
-            // whole call fails instead of reporting a refusal that says nothing about the act.
-            if (used + count > cosignatures.length) {
-                revert Intents_CosignersMismatch(used + count, cosignatures.length);
-            }
-            if (gasleft() < GAS_NEEDED) revert Intents_InsufficientGas(i);
             if (count == 0) {
+                if (gasleft() < GAS_NEEDED) revert Intents_InsufficientGas(i);
                 try this.execute{gas: INTENT_GAS}(intent) {}
                 catch (bytes memory reason) {
                     emit IntentRefused(i, intent.subject, reason);
                 }
             } else {
-                try this.executeJoint{gas: INTENT_GAS}(intent, cosignatures[used:used + count]) {}
+                uint256 end = used + count;
+                // An act left without its signatures would be the sender's mistake, not the signer's: so the
+                // whole call fails instead of reporting a refusal that says nothing about the act.
+                if (end > cosignatures.length) {
+                    revert Intents_CosignersMismatch(end, cosignatures.length);
+                }
+                if (gasleft() < GAS_NEEDED + count * GAS_NEEDED_PER_COSIGNATURE) {
+                    revert Intents_InsufficientGas(i);
+                }
+                try this.executeJoint{gas: INTENT_GAS}(intent, cosignatures[used:end]) {}
                 catch (bytes memory reason) {
                     emit IntentRefused(i, intent.subject, reason);
                 }
+                used = end;
             }
-            used += count;
         }
         _requireCount(used, cosignatures.length);
     }
@@ -72,7 +77,9 @@ abstract contract Intents is IIntents, EIP712 {
 
     /// @dev Does the act, whose signatures are good; refuses where its signers are not entitled to it.
     /// Runs for known kinds without unused bits only.
-    function _act(Intent calldata intent, Head head, address signer, address[] memory cosigners) internal virtual;
+    function _act(Intent calldata intent, Head head, address signer, address[] memory cosigners)
+        internal
+        virtual;
 
     /// @dev Hash of the act's own EIP-712 struct; refuses unknown kinds and unused bits.
     function _structHash(Intent calldata intent, Head head) internal pure virtual returns (bytes32);

@@ -19,7 +19,7 @@ from chain.contracts import decode_intents
 from chain.errors import LandbridgeError
 from chain.intents import BadSignatureError, IntentError, act_from_wire, recover
 
-__all__ = ["HeadMovesError", "Signatures", "check_signatures", "events_of_bill", "visible_to"]
+__all__ = ["HeadMovesError", "Signatures", "check_signatures", "concerned", "events_of_bill", "visible_to"]
 
 
 class HeadMovesError(LandbridgeError):
@@ -57,7 +57,9 @@ def visible_to(party: int, events: Sequence[BillEventRow]) -> list[BillEventRow]
     return [event for event in events if event.sequence <= last]
 
 
-def _concerned(word: BillWord) -> tuple[int, int, int]:
+def concerned(event: BillEventRow) -> tuple[int, int, int]:
+    """The parties that a bill concerns after an act: its issuer, its holder, the one it is offered to."""
+    word = BillWord.unpack(int(event.word, 16))
     return word.issuer, word.holder, word.offeree
 
 

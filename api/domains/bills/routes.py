@@ -39,6 +39,7 @@ router = APIRouter(prefix="/bills", tags=["bills"], route_class=TransactionRoute
 
 def _bill_out(events: list[BillEventRow], party: int) -> BillOut:
     last = events[-1]
+    current = party in history.concerned(last)
     word = BillWord.unpack(int(last.word, 16))
     standing = Standing(word.state, word.issuer, word.holder, word.to_order, word.offeree, word.offer_expiry)
     return BillOut(
@@ -54,7 +55,8 @@ def _bill_out(events: list[BillEventRow], party: int) -> BillOut:
         offer_expiry=word.offer_expiry or None,
         note=events[0].detail,
         block=last.block,
-        open_acts=acts_open_to(party, standing, now=int(time.time())),
+        current=current,
+        open_acts=acts_open_to(party, standing, now=int(time.time())) if current else [],
     )
 
 

@@ -39,6 +39,7 @@ class BillOut(Model):
     offer_expiry: int | None
     note: Digest
     block: int
+    current: bool = Field(description="false where the caller sees the bill as it was when it parted with it")
     open_acts: list[str] = Field(description="the acts that the caller can take now")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from sqlmodel import Session
 
+from api.domains.bills import history
 from api.domains.bills.document import check_value
 from api.domains.bills.fingerprint import fingerprint
 from api.domains.bills.schemas import VerifyIn
@@ -40,7 +42,10 @@ def claim_of(session: Session, house: House, caller: Principal, body: VerifyIn) 
     if body.document is not None:
         if body.seed is None:
             raise VerifyRequestError("a document is verified with its seed", params={"field": "seed"})
-        return claim_of_document(body.document, bytes.fromhex(body.seed), body.bill)
+        claim = claim_of_document(body.document, bytes.fromhex(body.seed), body.bill)
+        events = history.events_of_bill(session, claim.bill) if caller.party is not None else []
+        concerned = bool(events) and caller.party in history.concerned(events[-1])
+        return replace(claim, concerned=concerned)
     if body.bill is None:
         raise VerifyRequestError("send a document with its seed, or a bill's id", params={"field": "bill"})
     opened = documents.open_for(session, house, body.bill, caller.acting())

@@ -13,6 +13,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from api.domains.bills.document import units
+from api.domains.bills.document.form import RailBill
 from api.domains.bills.rules import LIVE
 from api.domains.bills.tables import BillRow, UnitTagRow
 from api.kernel.house import House
@@ -27,7 +28,7 @@ def _tag(house: House, unit: str) -> str:
 
 def remember(session: Session, house: House, digest: str, document: Any) -> None:
     """Keep the tags of a stored document's units."""
-    window = units(document)
+    window = units(RailBill.model_validate(document))
     for unit in window.numbers:
         session.add(
             UnitTagRow(
@@ -41,7 +42,7 @@ def remember(session: Session, house: House, digest: str, document: Any) -> None
 
 def overlapping(session: Session, house: House, bill: str, document: Any) -> list[str]:
     """The units of a document that another live bill here names in an overlapping time. Whose is not said."""
-    window = units(document)
+    window = units(RailBill.model_validate(document))
     tags = {_tag(house, unit): unit for unit in window.numbers}
     rows = session.exec(
         select(UnitTagRow.tag)

@@ -73,7 +73,7 @@ give, nor what only the railway can attest; both are shown."""
 @dataclass(frozen=True)
 class Claim:
     """What is to be verified: a document with its digest, as the bill named or (``named`` false) as
-    whichever bill its digest is."""
+    whichever bill its digest is. ``concerned``: the caller may see the bill here whatever it brings."""
 
     bill: str
     named: bool
@@ -81,6 +81,7 @@ class Claim:
     digest: str
     note: bytes | None
     errors: tuple[str, ...]
+    concerned: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,15 @@ class _Chain:
     signatures: history.Signatures
 
 
+_NOT_ASKED: Final = {
+    "chain": ("the chain could not be asked; try again later", "无法查询链，请稍后重试"),
+    "document": (
+        "the document is not this bill's, so nothing is said of the bill",
+        "所提交单证不属于该提单，不提供提单信息",
+    ),
+}
+
+
 def verify(
     session: Session,
     house: House,
@@ -136,14 +146,16 @@ def verify(
         facts, trouble = None, error.code
     issued = None if facts is None else facts.word.state is not BillState.NONE
     checks = _document_checks(claim, issued)
+    if facts is not None and claim.digest != claim.bill and not claim.concerned:
+        # A bill's id is no secret, so it opens nothing: only the bill's own document does.
+        facts, trouble = None, "document-altered"
     if facts is None:
         asked = {check.name for check in checks}
         checks += [
             Check(
                 name,
                 Result.UNKNOWN,
-                "the chain could not be asked; try again later",
-                "无法查询链，请稍后重试",
+                *_NOT_ASKED["document" if trouble == "document-altered" else "chain"],
                 Scope.CHAIN,
                 {"reason": trouble},
             )

@@ -102,7 +102,6 @@ def _accepted(
     seconds = min(float(match[1]), house.settings.wait_limit) if match else 0.0
 
     async def after(response: Response) -> Response:
-        house.relayer.wake()
         if not seconds:
             return response
         answer = await _wait(house, digest, seconds)
@@ -132,7 +131,7 @@ def _look(house: House, digest: bytes) -> tuple[IntentOut, bool]:
         if row is None:
             raise NotFoundError("no act has this digest")
         answer = intent_out(session, house, row)
-    indexed = answer.block is None or house.indexer.head() >= answer.block
+    indexed = answer.block is None or house.indexer.height >= answer.block
     return answer, answer.status in _ENDS and indexed
 
 
@@ -144,5 +143,5 @@ async def get_intent(
     wait: Annotated[float, Query(ge=0, le=300, description="seconds to wait for it to be mined")] = 0,
 ) -> IntentOut:
     """Where an act stands. Its digest is known only to those who signed or carried it."""
-    caller.needs("read")
+    caller.needs("operate" if caller.party is None else "read")
     return await _wait(house, bytes.fromhex(digest[2:]), min(wait, house.settings.wait_limit))

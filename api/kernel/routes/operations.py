@@ -85,8 +85,8 @@ def about(house: House_) -> About:
     """What a signer or verifier must know: the chain, and the contracts' addresses."""
     return About(
         chain_id=house.chain_id,
-        parties=house.deployment.parties,
-        bills=house.deployment.bills,
+        parties=house.deployment.contracts["Parties"],
+        bills=house.deployment.contracts["RailBills"],
         administrator=house.administrator.address,
         head=house.chain.block_number(),
         embedded=house.settings.embedded,
@@ -131,7 +131,7 @@ class _HouseCollector:
             well.add_metric((part.part,), float(part.ok))
         yield well
         yield GaugeMetricFamily(
-            "landbridge_indexed_block", "Newest block indexed", self._house.indexer.head()
+            "landbridge_indexed_block", "Newest block indexed", self._house.indexer.height
         )
 
     def describe(self) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from fastapi import APIRouter
@@ -28,7 +27,7 @@ from api.kernel.schemas import (
 )
 from api.kernel.tables import PartyRow
 from api.kernel.transaction import TransactionRoute
-from chain.intents import act_from_message
+from chain.intents import Address, act_from_message
 
 __all__ = ["router"]
 
@@ -89,7 +88,14 @@ def admit(session: Db, house: House_, operator: Operator, body: AdmitIn) -> Inte
 def prepare_admission(session: Db, house: House_, operator: Operator, body: AdmissionPrepareIn) -> Prepared:
     """The act that the party's first key is to sign; send it back to ``/v1/parties/admission/signed``."""
     profile = parties.Profile(body.name, body.name_zh, body.country)
-    act, _ = parties.prepare_admission(session, house, profile, custodial=False, reader_key=body.reader_key)
+    act, _ = parties.prepare_admission(
+        session,
+        house,
+        profile,
+        key=Address(body.key.lower()),
+        custodial=False,
+        reader_key=body.reader_key,
+    )
     domain = house.domain(parties.PARTIES)
     return Prepared(room="parties", digest="0x" + act.digest(domain).hex(), typed_data=act.typed_data(domain))
 
@@ -110,15 +116,14 @@ def _administrate(session: Session, house: Any, name: str, party: int, fields: d
 @router.post("/{party}/roles", status_code=202, summary="Give a role")
 def grant_role(session: Db, house: House_, operator: Operator, party: int, body: RoleIn) -> IntentOut:
     """Give a role for a time. A court's begins after its public notice."""
-    starts = body.starts if body.starts is not None else int(time.time()) - 1
-    fields = {"role": parties.role_number(body.role), "from": starts, "until": body.ends or 0}
+    fields = {"role": parties.role_number(body.role), "from": body.starts or 0, "until": body.ends or 0}
     return _administrate(session, house, "GrantRole", party, fields)
 
 
 @router.post("/{party}/roles/end", status_code=202, summary="End a role")
 def end_role(session: Db, house: House_, operator: Operator, party: int, body: RoleEndIn) -> IntentOut:
     """End a role now; that it was held until now stays known."""
-    fields = {"role": parties.role_number(body.role), "at": int(time.time())}
+    fields = {"role": parties.role_number(body.role), "at": 0}
     return _administrate(session, house, "EndRole", party, fields)
 
 

@@ -13,11 +13,14 @@ abstract contract Acts is Test {
     /// @dev Far enough for every test that does not ask about deadlines.
     uint48 internal constant LATER = 10_000_000_000;
 
-    function packHead(uint8 kind, uint8 cosigners, bool flag, uint32 sequence, uint48 deadline, uint160 argument)
-        internal
-        pure
-        returns (uint256)
-    {
+    function packHead(
+        uint8 kind,
+        uint8 cosigners,
+        bool flag,
+        uint32 sequence,
+        uint48 deadline,
+        uint160 argument
+    ) internal pure returns (uint256) {
         return uint256(kind) | (uint256(cosigners) << 8) | (flag ? 1 << 15 : 0) | (uint256(sequence) << 16)
             | (uint256(deadline) << 48) | (uint256(argument) << 96);
     }
@@ -57,7 +60,11 @@ abstract contract Acts is Test {
         return intent;
     }
 
-    function signed(IIntents target, Intent memory intent, uint256 key) internal view returns (Intent memory) {
+    function signed(IIntents target, Intent memory intent, uint256 key)
+        internal
+        view
+        returns (Intent memory)
+    {
         (intent.r, intent.vs) = vm.signCompact(key, target.intentDigest(intent));
         return intent;
     }

@@ -91,16 +91,16 @@ abstract contract House is Acts {
         return signed(bills, draft(act, id, bills.bill(id).sequence, argument, detail), key);
     }
 
-    function act(uint256 key, BillAct kind, uint160 argument, bytes32 detail) internal {
+    function doAct(uint256 key, BillAct kind, uint160 argument, bytes32 detail) internal {
         bills.execute(byKey(key, kind, BILL, argument, detail));
     }
 
-    function act(uint256 key, BillAct kind) internal {
-        act(key, kind, 0, 0);
+    function doAct(uint256 key, BillAct kind) internal {
+        doAct(key, kind, 0, 0);
     }
 
     function issue(uint32 holder) internal {
-        act(carrierKey, BillAct.Issue, issueArgument(holder, true), NOTE);
+        doAct(carrierKey, BillAct.Issue, issueArgument(holder, true), NOTE);
     }
 
     function voiding(BillId id) internal view returns (Intent memory) {
@@ -123,9 +123,12 @@ abstract contract House is Acts {
         vm.assertEq(stateDigest(), before, "a refused act changed something");
     }
 
-    function refusesJoint(IIntents target, Intent memory intent, Cosignature[] memory cosignatures, bytes memory reason)
-        internal
-    {
+    function refusesJoint(
+        IIntents target,
+        Intent memory intent,
+        Cosignature[] memory cosignatures,
+        bytes memory reason
+    ) internal {
         bytes32 before = stateDigest();
         vm.expectRevert(reason);
         target.executeJoint(intent, cosignatures);

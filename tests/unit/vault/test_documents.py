@@ -17,9 +17,9 @@ from vault.documents import (
     seal_document,
 )
 from vault.keys import PrivateKey, WrapRefusedError
-from vault.sealed import SealedKeyError, seal
+from vault.sealed import SealedKeyError, new_document_key, seal
 
-CONTEXT = {"document": "cd" * 32, "version": 1}
+CONTEXT: dict[str, str | int] = {"document": "cd" * 32, "version": 1}
 ALICE, BOB, EVE = (PrivateKey.generate() for _ in range(3))
 
 
@@ -101,8 +101,6 @@ def test_a_blob_altered_at_rest_is_corrupt_by_name(tmp_path: Path) -> None:
 
 def test_a_blob_sealed_by_a_stranger_is_refused(blobs: BlobStore) -> None:
     sealed = seal_document(b"content", [ALICE.public], CONTEXT, blobs)
-    from vault.sealed import new_document_key
-
     forged = blobs.put(seal(b"forged", new_document_key(), CONTEXT))
     with pytest.raises(SealedKeyError):
         open_document(SealedDocument(forged, sealed.wraps), ALICE, CONTEXT, blobs)

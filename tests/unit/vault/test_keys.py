@@ -13,6 +13,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ VECTORS = Path(os.environ.get("LANDBRIDGE_VECTORS", Path(__file__).parents[4] / 
 RAW = bytes(range(1, 33))
 READER = PrivateKey(X25519PrivateKey.from_private_bytes(RAW))
 KEY = DocumentKey(bytes(range(100, 132)))
-CONTEXT = {"document": "cd" * 32, "version": 1}
+CONTEXT: dict[str, str | int] = {"document": "cd" * 32, "version": 1}
 
 
 def flipped(data: bytes, bit: int) -> bytes:
@@ -70,13 +71,9 @@ def plain_hpke_open(raw: bytes, encapsulated: bytes, info: bytes, aad: bytes, se
     private = X25519PrivateKey.from_private_bytes(raw)
     secret = private.exchange(X25519PublicKey.from_public_bytes(encapsulated))
     both = encapsulated + private.public_key().public_bytes_raw()
-    shared = expand(
-        KEM_SUITE, extract(KEM_SUITE, b"", b"eae_prk", secret), b"shared_secret", both, 32
-    )
+    shared = expand(KEM_SUITE, extract(KEM_SUITE, b"", b"eae_prk", secret), b"shared_secret", both, 32)
     schedule = (
-        b"\x00"
-        + extract(HPKE_SUITE, b"", b"psk_id_hash", b"")
-        + extract(HPKE_SUITE, b"", b"info_hash", info)
+        b"\x00" + extract(HPKE_SUITE, b"", b"psk_id_hash", b"") + extract(HPKE_SUITE, b"", b"info_hash", info)
     )
     main = extract(HPKE_SUITE, shared, b"secret", b"")
     key = expand(HPKE_SUITE, main, b"key", schedule, 32)
@@ -88,7 +85,8 @@ def test_the_plain_hpke_is_that_of_the_standards_vectors() -> None:
     matching = [
         one
         for one in outside("hpke", "rfc9180-all-suites-6-encryptions.json")
-        if (one["mode"], one["kem_id"], one["kdf_id"], one["aead_id"]) in ((0, 32, 1, 2), ("0", "32", "1", "2"))
+        if (one["mode"], one["kem_id"], one["kdf_id"], one["aead_id"])
+        in ((0, 32, 1, 2), ("0", "32", "1", "2"))
     ]
     assert len(matching) == 1
     [vector] = matching
@@ -104,8 +102,8 @@ def test_a_wrap_is_standard_hpke_with_the_info_written_down() -> None:
     """What docs/decisions/0005 says is enough to open a wrap without this software."""
     wrapped = wrap(KEY, READER.public, CONTEXT)
     info = (
-        '{"context":{"document":"%s","version":1},"format":"landbridge/wrap/1",'
-        '"reader":"%s","suite":"hpke-x25519-sha256-aes256gcm"}' % ("cd" * 32, READER.id)
+        f'{{"context":{{"document":"{"cd" * 32}","version":1}},"format":"landbridge/wrap/1",'
+        f'"reader":"{READER.id}","suite":"hpke-x25519-sha256-aes256gcm"}}'
     ).encode()
     assert wrapped[:2] == b"\x01\x01"
     assert len(wrapped) == 82
@@ -226,8 +224,6 @@ def test_an_altered_locked_key_does_not_open() -> None:
 
 
 def test_the_key_at_rest_is_locked_as_written_down() -> None:
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
     locked = READER.lock("x")
     assert locked[:5] == b"lblk\x01"
     assert locked[33:65] == READER.public

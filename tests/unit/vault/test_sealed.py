@@ -27,7 +27,7 @@ from vault.sealed import (
 )
 
 KEY = DocumentKey(bytes(range(32)))
-CONTEXT = {"chain": 1337, "registry": "0xab", "document": "cd" * 32, "version": 1}
+CONTEXT: dict[str, str | int] = {"chain": 1337, "registry": "0xab", "document": "cd" * 32, "version": 1}
 HEADER, START, CHUNK, TAG = 14, 56, 16 * 1024, 16
 EDGES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK, 3 * CHUNK + 5]
 
@@ -64,26 +64,23 @@ def test_no_two_sealings_are_alike() -> None:
 
 def test_every_single_bit_of_a_sealed_body_counts() -> None:
     sealed = seal(b"forty two bytes of content, more or less..", KEY, CONTEXT)
-    codes: dict[str, int] = {}
+    codes = set()
     for bit in range(8 * len(sealed)):
         with pytest.raises(SealedError) as caught:
             open_sealed(flipped(sealed, bit), KEY, CONTEXT)
-        codes[caught.value.code] = codes.get(caught.value.code, 0) + 1
+        codes.add(caught.value.code)
         position = bit // 8
         if position < 4:
             assert isinstance(caught.value, SealedFormatError)
         elif position < 6:
             assert isinstance(caught.value, SealedVersionError)
-        elif position < HEADER:
-            assert isinstance(caught.value, SealedTruncatedError | SealedKeyError)
         elif position < HEADER + START:
             assert isinstance(caught.value, SealedKeyError)
         else:
             assert isinstance(caught.value, SealedTamperedError)
-    assert set(codes) == {
+    assert codes == {
         "sealed-format",
         "sealed-version",
-        "sealed-truncated",
         "sealed-wrong-key",
         "sealed-tampered",
     }
@@ -157,10 +154,9 @@ def test_a_key_of_another_length_is_refused_by_name(key: bytes) -> None:
 
 @pytest.mark.parametrize("said", [0, 6, 8, 100])
 def test_a_body_of_another_length_than_said_is_refused(said: int) -> None:
-    given_out = []
+    given_out: list[bytes] = []
     with pytest.raises(SealedError):
-        for piece in seal_stream([b"content"], said, KEY, CONTEXT):
-            given_out.append(piece)  # noqa: PERF402
+        given_out.extend(seal_stream([b"content"], said, KEY, CONTEXT))
     with pytest.raises(SealedError):
         open_sealed(b"".join(given_out), KEY, CONTEXT)
 
@@ -175,11 +171,10 @@ def test_any_bytes_in_place_of_a_body_are_refused_by_name(data: bytes) -> None:
 def test_what_a_stream_gives_before_a_flip_is_authentic() -> None:
     data = bytes(number % 251 for number in range(3 * CHUNK))
     sealed = flipped(seal(data, KEY, CONTEXT), 8 * (HEADER + START + 2 * (CHUNK + TAG) + 7))
-    opened = b""
+    opened: list[bytes] = []
     with pytest.raises(SealedTamperedError):
-        for piece in open_stream(pieces(sealed, 1000), KEY, CONTEXT):
-            opened += piece
-    assert opened == data[: 2 * CHUNK]
+        opened.extend(open_stream(pieces(sealed, 1000), KEY, CONTEXT))
+    assert b"".join(opened) == data[: 2 * CHUNK]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ __all__ = ["DocumentRefusedError", "Finding", "Path", "Report", "Severity", "fin
 Severity: TypeAlias = Literal["error", "warning"]
 Path: TypeAlias = tuple[str | int, ...]
 
-_SHOWN_VALUE = 60
+_SHOWN_VALUE = 90
 _SHOWN_PATH = 200
 
 
@@ -89,11 +89,13 @@ class Report:
         return self.document
 
 
-def finding(code: str, path: Path, /, **shown: str | int) -> Finding:
-    """Make a finding from the catalogue; `shown` fills its sentences."""
+def finding(code: str, path: Path, /, **shown: str | int | tuple[str, str]) -> Finding:
+    """Make a finding from the catalogue; `shown` fills its sentences, a pair as English and Chinese."""
     severity, en, zh = MESSAGES[code]
-    fields = {key: _cut(value) for key, value in shown.items()}
-    return Finding(code, severity, _safe_pointer(path), en.format(**fields), zh.format(**fields))
+    pairs = {key: value if isinstance(value, tuple) else (value, value) for key, value in shown.items()}
+    in_english = {key: _cut(value) for key, (value, _) in pairs.items()}
+    in_chinese = {key: _cut(value) for key, (_, value) in pairs.items()}
+    return Finding(code, severity, _safe_pointer(path), en.format(**in_english), zh.format(**in_chinese))
 
 
 def _cut(value: str | int) -> str:

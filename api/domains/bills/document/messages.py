@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["FORM_CODES", "MESSAGES", "TEXT_CODES", "Message"]
+__all__ = ["FORM_CODES", "MESSAGES", "PATTERN_WORDS", "TEXT_CODES", "Message"]
 
 Message: TypeAlias = tuple[Literal["error", "warning"], str, str]
 
@@ -107,8 +107,8 @@ _FORM: dict[str, Message] = {
     ),
     "field-form": (
         "error",
-        "The text does not have the form of this field (pattern {wanted}). Correct it.",
-        "文本不符合该字段的格式（{wanted}）。请更正。",
+        "The text does not have the form of this field: {wanted}. Correct it.",
+        "文本不符合该字段的格式：{wanted}。请更正。",
     ),
     "field-length": (
         "error",
@@ -475,6 +475,43 @@ _JOURNEY: dict[str, Message] = {
         "随附文件日期晚于提单日期。请核对。",
     ),
 }
+
+PATTERN_WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        r"^\S(.*\S)?$": ("text on one line without outer blanks", "单行文本，首尾无空格"),
+        r"^[A-Z]{2}$": ("two capital letters", "两个大写字母"),
+        r"^[A-Z]{3}$": ("three capital letters", "三个大写字母"),
+        r"^[0-9A-Z]{2}$": ("two digits or capital letters", "两位数字或大写字母"),
+        r"^[0-9A-Z]{4}$": ("four digits or capital letters", "四位数字或大写字母"),
+        r"^([0-9]{2}|[0-9A-Z]{4})$": (
+            "two digits, or four digits or capital letters",
+            "两位数字，或四位数字、大写字母",
+        ),
+        r"^[0-9]{1,3}$": ("one to three digits", "一至三位数字"),
+        r"^[0-9]{2}$": ("two digits", "两位数字"),
+        r"^[0-9]{4}$": ("four digits", "四位数字"),
+        r"^[0-9]{6}$": ("six digits", "六位数字"),
+        r"^[0-9]{6,8}$": ("six to eight digits", "六至八位数字"),
+        r"^[0-9]{7,12}$": ("seven to twelve digits", "七至十二位数字"),
+        r"^[0-9]{8}$": ("eight digits", "八位数字"),
+        r"^[A-Z]{3}[UJZ][0-9]{7}$": (
+            "three letters, U, J or Z, seven digits",
+            "三个字母，U、J 或 Z，七位数字",
+        ),
+        r"^([0-9]{7,12}|[A-Z]{3}[UJZ][0-9]{7})$": ("a wagon's or a container's number", "车号或箱号"),
+        r"^[A-Z0-9]{2}[A-Z][0-9A-Z]$": ("a size and type code such as 45G1", "箱型代码，例如 45G1"),
+        r"^[1-9](\.[1-6][A-Z]?)?$": ("a class such as 3 or 4.1", "类别，例如 3 或 4.1"),
+        r"^[A-Z0-9][A-Z0-9/-]{2,33}[A-Z0-9]$": (
+            "4 to 35 capital letters, digits, dashes and slashes",
+            "4 至 35 个大写字母、数字、连字符或斜线",
+        ),
+        r"^[0-9A-Z]([0-9A-Z ./-]{0,22}[0-9A-Z])?$": (
+            "up to 24 capital letters and digits, with blanks, dots, slashes and dashes between",
+            "不超过 24 个大写字母和数字，中间可有空格、点、斜线、连字符",
+        ),
+    }
+)
+"""What a pattern of the form asks for, in English and in Chinese."""
 
 MESSAGES: Final[Mapping[str, Message]] = MappingProxyType(
     {**_TEXT, **_FORM, **_PARTIES, **_CODES, **_CARGO, **_JOURNEY}

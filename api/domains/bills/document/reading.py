@@ -17,6 +17,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
+from itertools import islice
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -25,7 +26,7 @@ from pydantic_core import ErrorDetails
 from api.domains.bills.document.checks import check_sense
 from api.domains.bills.document.findings import Finding, Path, Report, finding
 from api.domains.bills.document.form import FORMAT, RailBill
-from api.domains.bills.document.messages import MESSAGES
+from api.domains.bills.document.messages import MESSAGES, PATTERN_WORDS
 from chain.canonical import Json, JsonError, parse
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_FINDINGS", "check_bytes", "check_value"]
@@ -69,13 +70,13 @@ _KINDS: Final = {
     "less_than_equal": "field-range",
 }
 _WANTED: Final = {
-    "string_type": "text",
-    "int_type": "integer",
-    "bool_type": "true/false",
-    "tuple_type": "list",
-    "model_type": "object",
-    "model_attributes_type": "object",
-    "dict_type": "object",
+    "string_type": ("text", "文本"),
+    "int_type": ("a whole number", "整数"),
+    "bool_type": ("true or false", "true 或 false"),
+    "tuple_type": ("a list", "列表"),
+    "model_type": ("an object", "对象"),
+    "model_attributes_type": ("an object", "对象"),
+    "dict_type": ("an object", "对象"),
 }
 
 _BOUNDS: Final = {
@@ -108,17 +109,16 @@ def check_value(value: Json, *, today: date | None = None) -> Report:
     """
     if not isinstance(value, dict):
         return Report((finding("document-not-object", ()),), value=value)
-    found = list(_check_characters(value))
+    # A hostile text can have a hundred thousand things wrong with it; no more are worded than can be shown.
+    found = list(islice(_check_characters(value), MAX_FINDINGS + 1))
     document: RailBill | None = None
     try:
         document = RailBill.model_validate(value)
     except ValidationError as error:
         seen = {one.path for one in found}
-        found += [
-            one
-            for one in map(_form_finding, error.errors(include_url=False, include_input=False))
-            if one.path not in seen
-        ]
+        details = error.errors(include_url=False, include_input=False)
+        worded = map(_form_finding, islice(details, MAX_FINDINGS + 1))
+        found += [one for one in worded if one.path not in seen]
     else:
         found += check_sense(document, today or datetime.now(UTC).date())
     return Report(_cut(found), document, value)
@@ -177,16 +177,15 @@ def _form_finding(error: ErrorDetails) -> Finding:
     kind, path = error["type"], tuple(error["loc"])
     context: Mapping[str, Any] = error.get("ctx", {})
     if kind in MESSAGES:
-        return finding(kind, path, wanted="text")
+        return finding(kind, path, wanted=_WANTED["string_type"])
     if kind == "literal_error" and path == ("format",):
         return finding("format-unknown", path, known=FORMAT)
     code = _KINDS.get(kind, "field-type")
-    wanted = _WANTED.get(kind, "") if code == "field-type" else _wanted(context)
+    wanted = _WANTED.get(kind, ("another kind", "其他类型")) if code == "field-type" else _wanted(context)
     return finding(code, path, wanted=wanted)
 
 
-def _wanted(context: Mapping[str, Any]) -> str:
-    for key, sign in _BOUNDS.items():
-        if key in context:
-            return f"{sign}{context[key]}"
-    return ""
+def _wanted(context: Mapping[str, Any]) -> str | tuple[str, str]:
+    if "pattern" in context:
+        return PATTERN_WORDS[str(context["pattern"])]
+    return next((f"{sign}{context[key]}" for key, sign in _BOUNDS.items() if key in context), "")
