@@ -183,11 +183,13 @@ class Chain:
         addresses: Sequence[Address] = (),
         topics: Sequence[Sequence[bytes]] = (),
     ) -> list[Log]:
-        """The events of the blocks from ``first`` to ``last``, in order.
+        """The events of the blocks from ``first`` to ``last``, in order; none where ``last`` comes before.
 
         :param addresses: of any of these contracts; of any at all if empty
         :param topics: per place, any of these; any at all where empty
         """
+        if first > last:
+            return []
         wanted: dict[str, Any] = {"fromBlock": quantity(first), "toBlock": quantity(last)}
         if addresses:
             wanted["address"] = list(addresses)

@@ -67,45 +67,42 @@ def enqueue(
         raise OutboxError("an act needs a signature", params={"act": act.type.name})
     digest = act.digest(domain)
     signers = [recover(digest, signature) for signature in signatures]
-    row = by_digest(session, digest) or _insert(session, act, domain, digest, now, lane)
-    if row.intent:
-        known = [recover(digest, signature) for signature in _signatures_of(row)]
-        if known == signers:
-            return row
-        if row.status != ActStatus.REFUSED:
-            raise OutboxError("the same act is under way, signed by others", params={"act": act.type.name})
     wire = act.wire(signatures[0], cosigners=len(signatures) - 1)
-    row.intent = b"".join(word.to_bytes(32, "big") if isinstance(word, int) else word for word in wire)
-    row.cosignatures = b"".join(s.r + s.vs for s in signatures[1:])
-    row.status, row.attempts = ActStatus.PENDING, 0
-    row.reason = row.reason_name = row.transaction_id = row.position = None
-    row.block_number = row.block_hash = None
-    session.flush()
-    return row
-
-
-def _insert(
-    session: Session, act: Act, domain: Domain, digest: bytes, now: int, lane: bytes | None
-) -> OutboxRow:
+    intent = b"".join(word.to_bytes(32, "big") if isinstance(word, int) else word for word in wire)
+    cosignatures = b"".join(s.r + s.vs for s in signatures[1:])
     contract = domain.verifying_contract.lower()
-    row = OutboxRow(
+    fresh = OutboxRow(
         digest=digest,
         contract=contract,
         act=act.type.name,
         lane=_lane(contract, act.subject if lane is None else lane),
-        intent=b"",
+        intent=intent,
+        cosignatures=cosignatures,
         deadline=act.deadline,
         created_at=now,
     )
+    row = by_digest(session, digest) or _insert(session, fresh)
+    if row is fresh or signers == [recover(digest, signature) for signature in _signatures_of(row)]:
+        return row
+    if row.status != ActStatus.REFUSED:
+        raise OutboxError("the same act is under way, signed by others", params={"act": act.type.name})
+    row.intent, row.cosignatures = intent, cosignatures
+    row.status, row.attempts = ActStatus.PENDING, 0
+    row.reason = row.reason_name = row.transaction_id = row.position = None
+    row.block_number = row.block_hash = None
+    return row
+
+
+def _insert(session: Session, fresh: OutboxRow) -> OutboxRow:
     try:
         with session.begin_nested():
-            session.add(row)
+            session.add(fresh)
     except IntegrityError:  # another writer took it since (PostgreSQL; SQLite has one writer at a time)
-        found = by_digest(session, digest)
+        found = by_digest(session, fresh.digest)
         if found is None:
             raise
         return found
-    return row
+    return fresh
 
 
 def _lane(contract: str, counted: bytes) -> bytes:

@@ -14,7 +14,7 @@ from chain.contracts import Artifact, encode_batch
 from chain.db import writing
 from chain.deploy import Step, deploy
 from chain.intents import DETAIL, FLAG, Act, ActField, ActType, Address, Bits, Domain, Signature, keccak
-from chain.node import Node
+from chain.node import Call, Node, NodeRefusedError
 from chain.outbox import enqueue
 from chain.signers import KeySigner, Transaction, sign_transaction
 from chain.tables import OutboxRow
@@ -70,6 +70,50 @@ FAR = 1 << 40
 """A deadline that never passes."""
 
 
+class SwitchedNode:
+    """A real node behind a switch: another one can be put in its place, and calls can be made to fail.
+
+    :ivar node: what answers
+    :ivar fail: per method, an error to raise instead of asking
+    :ivar fail_after: per method, an error to raise after the node did what was asked: the answer is lost
+    :ivar swallow: raw transactions are answered and kept here instead of being passed on
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.fail: dict[str, Exception] = {}
+        self.fail_after: dict[str, Exception] = {}
+        self.swallow: list[bytes] | None = None
+        self.calls: list[str] = []
+        self.override: dict[str, object] = {}
+
+    def rpc(self, method: str, params: Sequence[object]) -> object:
+        answer = self.batch([(method, params)])[0]
+        if isinstance(answer, NodeRefusedError):
+            raise answer
+        return answer
+
+    def batch(self, calls: Sequence[Call]) -> list[object]:
+        methods = [method for method, _ in calls]
+        self.calls += methods
+        for method in methods:
+            if method in self.fail:
+                raise self.fail[method]
+        if self.swallow is not None and "eth_sendRawTransaction" in methods:
+            raws = [bytes.fromhex(params[0][2:]) for _, params in calls]
+            self.swallow += raws
+            answers: list[object] = ["0x" + keccak(raw).hex() for raw in raws]
+        else:
+            answers = self.node.batch(calls)
+        for method in methods:
+            if method in self.fail_after:
+                raise self.fail_after[method]
+        return [self.override.get(m, answer) for m, answer in zip(methods, answers, strict=True)]
+
+    def close(self) -> None:
+        self.node.close()
+
+
 class Registry:
     """The contracts on a chain with two parties: a carrier (1) and a holder (2).
 
@@ -117,7 +161,9 @@ class Registry:
 
     def submit(self, *acts: tuple[Act, Sequence[KeySigner]]) -> str:
         """Somebody else's transaction that executes acts on bills."""
-        data = encode_batch(self.artifacts[self.bills], [self._signed(act, self.domain, s) for act, s in acts])
+        data = encode_batch(
+            self.artifacts[self.bills], [self._signed(act, self.domain, s) for act, s in acts]
+        )
         return self.send(STRANGER, self.bills, data)
 
     def enqueue(self, engine: object, *acts: tuple[Act, Sequence[KeySigner]]) -> list[OutboxRow]:

@@ -50,10 +50,8 @@ def visible_to(party: int, events: Sequence[BillEventRow]) -> list[BillEventRow]
 
     A party is concerned while it is the bill's issuer, its holder, or the one it is offered to.
     """
-    concerned = [
-        event.sequence for event in events if party in _concerned(BillWord.unpack(int(event.word, 16)))
-    ]
-    last = max(concerned) + 1 if concerned else 0  # the act that ended the concern is its own to see
+    seen = [event.sequence for event in events if party in concerned(event)]
+    last = max(seen) + 1 if seen else 0  # the act that ended the concern is its own to see
     return [event for event in events if event.sequence <= last]
 
 

@@ -1,0 +1,299 @@
+"""The embedded node's file: one owner, no half-written block, damage found, size without cost."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chain.blockstore import BlockStore, StoredBlock, StoredLog, StoredTransaction
+from chain.client import Chain
+from chain.embedded import EmbeddedNode
+from chain.intents import Address, keccak
+from chain.node import NodeBusyError, NodeDownError, NodeError, NodeStorageError, WrongChainError, open_node
+from tests.nodelab import CHAIN_ID, Account, deploy, word
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "chain.db"
+
+
+def grown(path: Path, blocks: int = 12) -> tuple[Account, Address]:
+    """A closed chain with a contract and some blocks."""
+    chain = Chain(EmbeddedNode(path, CHAIN_ID))
+    account = Account()
+    contract = deploy(chain, account)
+    for n in range(blocks):
+        chain.send_raw_many([account.put(contract, 10 * n + i, i + 1)[0] for i in range(5)])
+    chain.node.close()
+    return account, contract
+
+
+def read_all(path: Path, contract: Address) -> None:
+    """Read everything that a chain answers from."""
+    chain = Chain(EmbeddedNode(path, CHAIN_ID))
+    try:
+        for number in range(chain.block_number() + 1):
+            block = chain.block(number)
+            assert block is not None
+            for hash_ in block.transactions:
+                assert chain.transaction(hash_) is not None
+                assert chain.receipt(hash_) is not None
+        for key in range(130):
+            chain.call(contract, word(key))
+        chain.logs(0, chain.block_number())
+    finally:
+        chain.node.close()
+
+
+# One owner
+
+
+def test_a_second_node_on_the_file_is_refused(path: Path) -> None:
+    node = EmbeddedNode(path, CHAIN_ID)
+    with pytest.raises(NodeBusyError) as caught:
+        EmbeddedNode(path, CHAIN_ID)
+    assert (caught.value.code, caught.value.params) == ("node-busy", {"file": "chain.db"})
+    node.close()
+    EmbeddedNode(path, CHAIN_ID).close()
+
+
+def test_another_process_is_refused_and_a_killed_one_lets_go(path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from chain.embedded import EmbeddedNode\n"
+        f"node = EmbeddedNode(Path(sys.argv[1]), {CHAIN_ID}); print('open', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"open\n"
+    with pytest.raises(NodeBusyError):
+        EmbeddedNode(path, CHAIN_ID)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    EmbeddedNode(path, CHAIN_ID).close()
+
+
+def test_a_node_is_opened_by_its_address(path: Path) -> None:
+    for address in (f"embedded:{path}", path):
+        node = open_node(address, chain_id=CHAIN_ID)
+        assert node.rpc("eth_chainId", []) == hex(CHAIN_ID)
+        node.close()
+    with pytest.raises(WrongChainError):
+        open_node(f"embedded:{path}", chain_id=1)
+    with pytest.raises(NodeError, match="begins with"):
+        open_node("ftp://node", chain_id=1)
+
+
+# No room
+
+
+def test_a_full_disk_is_named_and_nothing_is_half_written(path: Path) -> None:
+    account, contract = grown(path)
+    node = EmbeddedNode(path, CHAIN_ID)
+    chain = Chain(node)
+    db = node._store._db
+    assert db is not None
+    pages = db.execute("PRAGMA page_count").fetchone()[0]
+    db.execute(f"PRAGMA max_page_count = {pages + 10}")
+    acknowledged: list[str] = []
+    with pytest.raises(NodeStorageError) as caught:
+        for n in range(1000, 2000):
+            acknowledged.append(chain.send_raw(account.put(contract, n, 1)[0]))
+    assert caught.value.code == "node-storage"
+    assert isinstance(caught.value, NodeDownError)  # whoever waits for a node that is down waits for this one
+    assert caught.value.params["cause"] == "SQLITE_FULL"
+    head, nonce = chain.block("latest"), chain.nonce(account.address)
+    assert head is not None
+    assert nonce == account.nonce - 1
+    assert all(chain.receipt(hash_) for hash_ in acknowledged)
+    with pytest.raises(NodeStorageError):
+        chain.send_raw(account.put(contract, 5, 1, nonce=nonce)[0])
+    assert (chain.block("latest"), chain.nonce(account.address)) == (head, nonce)
+
+    db.execute(f"PRAGMA max_page_count = {pages + 100_000}")
+    assert chain.receipt(chain.send_raw(account.put(contract, 5, 1, nonce=nonce)[0]))
+    node.close()
+    read_all(path, contract)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small disk of its own can be made by root only")
+def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine lets no disk be mounted")
+    try:
+        path = disk / "chain.db"
+        chain = Chain(EmbeddedNode(path, CHAIN_ID))
+        account = Account()
+        contract = deploy(chain, account)
+        acknowledged: list[str] = []
+        with pytest.raises(NodeStorageError):
+            for n in range(5000):
+                acknowledged.append(chain.send_raw(account.put(contract, n, 1)[0]))
+        assert len(acknowledged) > 10
+        assert all(chain.receipt(hash_) for hash_ in acknowledged)
+        chain.node.close()
+        subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
+        chain.node = EmbeddedNode(path, CHAIN_ID)
+        assert chain.nonce(account.address) == account.nonce - 1
+        assert all(chain.receipt(hash_) for hash_ in acknowledged)
+        account.nonce -= 1
+        assert chain.receipt(chain.send_raw(account.put(contract, 1, 1)[0]))
+        chain.node.close()
+    finally:
+        subprocess.run(["umount", str(disk)], check=False)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(NodeStorageError, match="folder cannot be used"):
+        EmbeddedNode(tmp_path / "file" / "chain.db", CHAIN_ID)
+
+
+# Damage
+
+
+def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
+    path.write_bytes(os.urandom(100_000))
+    before = path.read_bytes()
+    with pytest.raises(NodeStorageError) as caught:
+        EmbeddedNode(path, CHAIN_ID)
+    assert caught.value.params["cause"] == "SQLITE_NOTADB"
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_refused_untouched(path: Path) -> None:
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE theirs (x)")
+    db.commit()
+    db.close()
+    with pytest.raises(NodeStorageError, match="another program"):
+        EmbeddedNode(path, CHAIN_ID)
+    db = sqlite3.connect(path)
+    assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
+    db.close()
+
+
+def test_a_newer_version_is_refused(path: Path) -> None:
+    grown(path, 1)
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 2")
+    db.close()
+    with pytest.raises(NodeStorageError, match="version 2"):
+        EmbeddedNode(path, CHAIN_ID)
+
+
+def _change(table: str, column: str) -> Callable[[sqlite3.Connection], None]:
+    def change(db: sqlite3.Connection) -> None:
+        key = db.execute(f"SELECT max(rowid) FROM {table}").fetchone() if table == "blocks" else None
+        where = f"number = {key[0]}" if key else "1"
+        db.execute(f"UPDATE {table} SET {column} = {column} || x'00' WHERE {where}")
+
+    return change
+
+
+DAMAGES: dict[str, Callable[[sqlite3.Connection], object]] = {
+    "a header altered": _change("blocks", "header"),
+    "transactions altered": _change("transactions", "raw"),
+    "state altered": _change("nodes", "value"),
+    "state gone": lambda db: db.execute("DELETE FROM nodes"),
+    "half of the state gone": lambda db: db.execute("DELETE FROM nodes WHERE hex(hash) < '8'"),
+    "the head's parent gone": lambda db: db.execute("DELETE FROM blocks WHERE number = 12"),
+    "all blocks gone": lambda db: db.execute("DELETE FROM blocks"),
+    "a table gone": lambda db: db.execute("DROP TABLE transactions"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_found_and_named(path: Path, damage: str) -> None:
+    _, contract = grown(path)
+    db = sqlite3.connect(path)
+    DAMAGES[damage](db)
+    db.commit()
+    db.close()
+    with pytest.raises(NodeStorageError) as caught:
+        read_all(path, contract)
+    assert caught.value.code == "node-storage"
+
+
+def test_bytes_overwritten_anywhere_never_crash(path: Path) -> None:
+    _, contract = grown(path)
+    whole = path.read_bytes()
+    found = 0
+    for start in range(0, len(whole) - 2000, max(4096, len(whole) // 25)):
+        path.write_bytes(whole[:start] + bytes(2000) + whole[start + 2000 :])
+        try:
+            read_all(path, contract)
+        except NodeStorageError:
+            found += 1
+    assert found > 10  # the rest fell into what only logs, or nothing, hold
+
+
+def test_a_file_cut_short_is_named(path: Path) -> None:
+    _, contract = grown(path)
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(NodeStorageError):
+        read_all(path, contract)
+
+
+# Size
+
+
+def test_answers_stay_quick_at_twenty_thousand_blocks(path: Path) -> None:
+    account, contract = grown(path, 2)
+    store = BlockStore(path)
+    hot, busy = (bytes([n]) * 20 for n in (1, 2))
+    head = store.head()
+    assert head is not None
+    raw = account.put(contract, 1, 1)[0]
+    db = store._db
+    assert db is not None
+    db.execute("BEGIN")
+    # rows as blocks leave them, without the hours of making them
+    for number in range(head.number + 1, 20_001):
+        db.execute(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?)", StoredBlock(number, word(number), head.header, 600)
+        )
+        fields = (number, 0, word(number), bytes(20), raw, True, 1, 1, None)
+        db.execute("INSERT INTO transactions VALUES (?,?,?,?,?,?,?,?,?)", StoredTransaction(*fields))
+        address = hot if number % 1000 == 0 else busy
+        log = StoredLog(number, 0, 0, address, (topic(number % 7), topic(number)), b"")
+        db.execute("INSERT INTO logs VALUES (?,?,?,?,?,?,NULL,NULL,?)", (*log[:4], *log.topics, log.data))
+    db.execute("COMMIT")
+
+    def quick(expected: int, first: int, last: int, **wanted: object) -> None:
+        start = time.perf_counter()
+        found = store.logs(first, last, limit=100_000, **wanted)  # type: ignore[arg-type]
+        took = time.perf_counter() - start
+        assert len(found) == expected
+        assert took < 0.05 + expected * 50e-6, f"{took:.3f} s for {expected} logs"
+
+    for _ in range(2):
+        quick(20, 0, 20_000, addresses=[hot])
+        quick(1, 0, 20_000, topics=[[], [topic(777)]])
+        quick(1, 0, 20_000, addresses=[busy], topics=[[], [topic(777)]])
+        quick(1, 0, 20_000, addresses=[busy], topics=[[topic(0)], [topic(777)]])
+        quick(3, 0, 20_000, addresses=[hot], topics=[[topic(5)]])
+        quick(10, 19_991, 20_000)
+        quick(10, 19_982, 19_991, addresses=[busy])
+        quick(19_964, 6, 20_000, addresses=[busy])
+        start = time.perf_counter()
+        assert store.transaction(word(5000)) is None  # found, but its bytes are another's
+        assert time.perf_counter() - start < 0.05
+    store.close()
+
+
+def topic(number: int) -> bytes:
+    return keccak(word(number))
