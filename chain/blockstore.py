@@ -227,6 +227,15 @@ class BlockStore:
             for row in rows
         ]
 
+    def verify(self) -> None:
+        """Read the whole file and compare its tables and indexes.
+
+        :raises NodeStorageError: they do not agree, or a page is no page
+        """
+        problem = self._read("PRAGMA integrity_check(1)")[0][0]
+        if problem != "ok":
+            raise NodeStorageError(f"the chain's file is damaged: {problem}")
+
     def append(
         self,
         block: StoredBlock,

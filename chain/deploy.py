@@ -25,7 +25,7 @@ import rlp
 from chain.client import Chain, Receipt
 from chain.contracts import Artifact
 from chain.errors import LandbridgeError
-from chain.identity import ChainChangedError
+from chain.identity import ChainChangedError, ContractMissingError
 from chain.intents import Address, keccak
 from chain.node import NodeRefusedError, WrongChainError
 from chain.signers import Signer, Transaction, sign_transaction
@@ -105,6 +105,7 @@ def deploy(
     :param timeout: seconds to wait for each creation to be mined
     :raises WrongChainError: the record is of a chain with another id
     :raises ChainChangedError: the record is of a chain with another first block
+    :raises ContractMissingError: the chain has lost a contract that was made on it
     :raises DeployError: the record is damaged, a creation failed, or was not mined in time
     :raises NodeError: the node cannot be asked, or refused
     """
@@ -170,6 +171,12 @@ def _make(
 ) -> Address:
     creation = memory.creations.get(step.name)
     deadline = time.monotonic() + timeout
+    if creation is not None and creation.block is not None and chain.receipt(creation.hash) is None:
+        # It stood there once. Making it anew would give an emptied registry the old one's address.
+        raise ContractMissingError(
+            "the chain has lost a contract that was made on it: wiped, or not synced that far",
+            params={"contract": creation.address},
+        )
     while True:
         if creation is None or _is_lost(chain, signer, creation):
             creation = _sign(chain, signer, step, made)

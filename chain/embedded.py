@@ -27,7 +27,7 @@ from eth_typing import BlockNumber
 from trie.exceptions import MissingTraversalNode, MissingTrieNode
 
 from chain.blockstore import BlockStore, StoredBlock, StoredLog, StoredTransaction
-from chain.evm import Draft, Header, Machine, Message, Sealed, Signed, parse
+from chain.evm import Draft, Header, Machine, Message, Sealed, Signed, parse, roots
 from chain.hexform import data, parse_data, parse_quantity, quantity
 from chain.intents import Address
 from chain.node import Call, NodeError, NodeRefusedError, NodeStorageError, WrongChainError
@@ -122,6 +122,29 @@ class EmbeddedNode:
                 raws.append(params)
             answers += self._send(raws) if raws else [self._answer(*calls[len(answers)])]
         return answers
+
+    def verify(self) -> None:
+        """Read the whole chain back and prove it: the file's own order, every block's hash and
+        parent, its transactions and receipts against the roots in its header. Takes its time.
+
+        :raises NodeStorageError: something is not as it was written
+        """
+        self._store.verify()
+        parent: Header | None = None
+        for number in range(self._head.block_number + 1):
+            block = self._store.block(number)
+            header = _header(block) if block else None
+            if header is None or header.block_number != number:
+                raise _damaged()
+            if parent is not None and header.parent_hash != parent.hash:
+                raise _damaged()
+            logs = self._store.logs(number, number, limit=_MAX_LOGS)
+            found = roots(self._store.transactions(number), logs)
+            if found != (header.transaction_root, header.receipt_root):
+                raise _damaged()
+            if [log.position for log in logs] != list(range(len(logs))):
+                raise _damaged()
+            parent = header
 
     def close(self) -> None:
         """See :meth:`chain.node.Node.close`."""

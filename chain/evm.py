@@ -13,7 +13,7 @@ as its parent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -37,7 +37,7 @@ from chain.blockstore import StoredBlock, StoredLog, StoredTransaction
 from chain.intents import keccak
 from chain.node import NodeRefusedError
 
-__all__ = ["Draft", "Header", "Machine", "Message", "Sealed", "Signed", "parse"]
+__all__ = ["Draft", "Header", "Machine", "Message", "Sealed", "Signed", "parse", "roots"]
 
 Header = CancunBlockHeader
 
@@ -385,6 +385,24 @@ def _seal(
             logs.append(StoredLog(number, len(logs), position, log.address, topics, log.data))
     size = len(rlp.encode([rlp.decode(encoded), [item.raw for item in stored], [], []]))
     return Sealed(header, StoredBlock(number, header.hash, encoded, size), stored, logs, overlay.fresh)
+
+
+def roots(transactions: Sequence[StoredTransaction], logs: Sequence[StoredLog]) -> tuple[bytes, bytes]:
+    """The roots over a block's transactions and over its receipts, from what is stored of them."""
+    parsed = [parse(stored.raw) for stored in transactions]
+    receipts = [
+        transaction.make_receipt(
+            b"\x01" if stored.succeeded else b"",
+            stored.cumulative_gas,
+            tuple(
+                (log.address, tuple(int.from_bytes(topic, "big") for topic in log.topics), log.data)
+                for log in logs
+                if log.transaction_position == stored.position
+            ),
+        )
+        for stored, transaction in zip(transactions, parsed, strict=True)
+    ]
+    return make_trie_root_and_nodes(parsed)[0], make_trie_root_and_nodes(receipts)[0]
 
 
 def parse(raw: bytes) -> SignedTransactionAPI:

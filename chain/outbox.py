@@ -11,9 +11,9 @@ both are kept or neither. The relayer does the rest. The same signed act enqueue
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
 from chain.errors import LandbridgeError
@@ -71,18 +71,20 @@ def enqueue(
     intent = b"".join(word.to_bytes(32, "big") if isinstance(word, int) else word for word in wire)
     cosignatures = b"".join(s.r + s.vs for s in signatures[1:])
     contract = domain.verifying_contract.lower()
-    fresh = OutboxRow(
-        digest=digest,
-        contract=contract,
-        act=act.type.name,
-        lane=_lane(contract, act.subject if lane is None else lane),
-        intent=intent,
-        cosignatures=cosignatures,
-        deadline=act.deadline,
-        created_at=now,
-    )
-    row = by_digest(session, digest) or _insert(session, fresh)
-    if row is fresh or signers == [recover(digest, signature) for signature in _signatures_of(row)]:
+    values = {
+        "digest": digest,
+        "contract": contract,
+        "act": act.type.name,
+        "lane": _lane(contract, act.subject if lane is None else lane),
+        "intent": intent,
+        "cosignatures": cosignatures,
+        "deadline": act.deadline,
+        "status": ActStatus.PENDING.value,
+        "attempts": 0,
+        "created_at": now,
+    }
+    row = by_digest(session, digest) or _insert(session, values)
+    if signers == [recover(digest, signature) for signature in _signatures_of(row)]:
         return row
     if row.status != ActStatus.REFUSED:
         raise OutboxError("the same act is under way, signed by others", params={"act": act.type.name})
@@ -93,16 +95,11 @@ def enqueue(
     return row
 
 
-def _insert(session: Session, fresh: OutboxRow) -> OutboxRow:
-    try:
-        with session.begin_nested():
-            session.add(fresh)
-    except IntegrityError:  # another writer took it since (PostgreSQL; SQLite has one writer at a time)
-        found = by_digest(session, fresh.digest)
-        if found is None:
-            raise
-        return found
-    return fresh
+def _insert(session: Session, values: dict[str, Any]) -> OutboxRow:
+    # Another writer may take the same act at this moment: then its row is the one.
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    session.exec(insert(OutboxRow).values(values).on_conflict_do_nothing(index_elements=["digest"]))
+    return session.exec(select(OutboxRow).where(OutboxRow.digest == values["digest"])).one()
 
 
 def _lane(contract: str, counted: bytes) -> bytes:

@@ -153,7 +153,8 @@ class Relayer:
         # What follows only spares work; all of it may be forgotten at any time.
         self._sent_at: dict[int, float] = {}  # by attempt
         self._first_sent: dict[int, tuple[float, int]] = {}  # by attempt: when, and at which block
-        self._refusals: dict[int, RelayerError] = {}  # by attempt: what the node has against it
+        self._parked: dict[int, tuple[int, bool]] = {}  # by attempt: what a predecessor was missing at
+        self._refusals: dict[int, RelayerError] = {}  # by attempt: what keeps it from being mined
         self._missing_since: dict[int, float] = {}  # by transaction
         self._worker = Worker("relayer", self.tick, poll=poll)
 
@@ -185,7 +186,7 @@ class Relayer:
         happened = self._settle(nonce)
         happened |= self._confirm(head)
         happened |= self._expire(head)
-        self._resend(nonce, head)
+        happened |= self._resend(nonce, head)
         happened |= self._send_pending(nonce, head)
         if happened:
             self._changed()
@@ -356,28 +357,36 @@ class Relayer:
 
     # Sending
 
-    def _resend(self, nonce: int, head: Block) -> None:
+    def _resend(self, nonce: int, head: Block) -> bool:
         with reading(self._engine) as session:
             rows = [(row, last_attempt(session, row)) for row in self._open(session, nonce)]
         current = {attempt.id for _, attempt in rows}
         self._sent_at = {i: at for i, at in self._sent_at.items() if i in current}
         self._first_sent = {i: at for i, at in self._first_sent.items() if i in current}
+        self._parked = {i: at for i, at in self._parked.items() if i in current}
         self._refusals = {i: error for i, error in self._refusals.items() if i in current}
         if not rows:
-            return
+            return False
         price = self._chain.gas_price()
+        limit = self._max_gas_price or 10 * price
         outgoing: list[Prepared] = []
-        for row, attempt in rows:
+        dear: dict[int, RelayerError] = {}
+        for place, (row, attempt) in enumerate(rows):
+            state = (nonce, row.nonce == nonce + place)
             due = self._clock() - self._sent_at.get(attempt.id, -math.inf) >= self._resend_after
+            due |= self._parked.get(attempt.id, state) != state
             if price and self._is_overtaken(attempt, head):
                 higher = max(price, attempt.gas_price * 9 // 8 + 1)  # nodes ask for a tenth more at least
-                if higher <= (self._max_gas_price or 10 * price):
+                if higher <= limit:
                     attempt, due = self._replace(row, attempt, higher), True
                 else:
-                    self._refusals[attempt.id] = _too_dear(higher, self._max_gas_price or 10 * price)
+                    dear[attempt.id] = _too_dear(higher, limit)
             if due:
                 outgoing.append(Prepared(row.id, attempt.id, row.nonce, attempt.raw, attempt.hash, 0))
+                self._parked[attempt.id] = state
         self._send(outgoing, head)
+        self._refusals |= dear
+        return bool(outgoing)
 
     def _open(self, session: Session, nonce: int) -> Sequence[TransactionRow]:
         return session.exec(
@@ -467,6 +476,8 @@ class Relayer:
         for item, answer in zip(outgoing, answers, strict=True):
             reason = answer.reason if isinstance(answer, NodeRefusedError) else None
             self._refusals.pop(item.attempt_id, None)
+            if reason != "nonce-too-high":
+                self._parked.pop(item.attempt_id, None)
             if reason == "insufficient-funds":
                 self._refusals[item.attempt_id] = SenderWithoutFundsError(
                     "the sender's account cannot pay for gas", params={"sender": self._signer.address}

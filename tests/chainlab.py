@@ -6,18 +6,25 @@ The acts are the registry's own; here they are only something real to carry.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlmodel import col, select
 
 from chain.client import Chain
 from chain.contracts import Artifact, encode_batch
-from chain.db import writing
+from chain.db import open_engine, reading, writing
 from chain.deploy import Step, deploy
+from chain.embedded import EmbeddedNode
+from chain.indexer import Indexer
 from chain.intents import DETAIL, FLAG, Act, ActField, ActType, Address, Bits, Domain, Signature, keccak
 from chain.node import Call, Node, NodeRefusedError
-from chain.outbox import enqueue
+from chain.outbox import by_digest, enqueue
+from chain.relayer import Relayer
 from chain.signers import KeySigner, Transaction, sign_transaction
-from chain.tables import OutboxRow
+from chain.tables import OutboxRow, TransactionRow, create_tables
 
 CHAIN_ID = 20777
 # Anvil's first well-known accounts; the embedded node asks no money of anyone.
@@ -225,3 +232,104 @@ def void(number: int, sequence: int) -> tuple[Act, list[KeySigner]]:
 def history(number: int, length: int) -> list[tuple[Act, list[KeySigner]]]:
     """A bill's first acts."""
     return [issue(number), *(transfer(number, sequence) for sequence in range(1, length))]
+
+
+RICH = KeySigner(keccak(b"rich"))
+RICH_IN_WEI = 10**18
+
+
+@dataclass
+class Bench:
+    """A registry on an embedded node, a database, and relayers and indexers made on them.
+
+    :ivar now: what the relayers take for the time
+    """
+
+    folder: Path
+    now: float = 1000.0
+    switched: SwitchedNode = field(init=False)
+    registry: Registry = field(init=False)
+    engine: Engine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.switched = SwitchedNode(
+            EmbeddedNode(self.folder / "chain.db", CHAIN_ID, alloc={RICH.address: RICH_IN_WEI})
+        )
+        self.registry = Registry(self.switched, self.folder / "deployment.json")
+        self.engine = open_engine(f"sqlite:///{self.folder / 'tables.db'}")
+        create_tables(self.engine)
+
+    def relayer(self, signer: KeySigner = RELAYER, **options: object) -> Relayer:
+        given: dict[str, object] = {"chain_id": CHAIN_ID, "artifacts": self.registry.artifacts}
+        given |= {"clock": lambda: self.now} | options
+        return Relayer(self.engine, self.switched, signer, **given)  # type: ignore[arg-type]
+
+    def indexer(self, **options: object) -> Indexer:
+        given: dict[str, object] = {"chain_id": CHAIN_ID, "artifacts": self.registry.artifacts}
+        return Indexer(self.engine, self.switched, **(given | options))  # type: ignore[arg-type]
+
+    def enqueue(self, *acts: object) -> list[OutboxRow]:
+        return self.registry.enqueue(self.engine, *acts)  # type: ignore[arg-type]
+
+    def row(self, row: OutboxRow) -> OutboxRow:
+        with reading(self.engine) as session:
+            found = by_digest(session, row.digest)
+        assert found is not None
+        return found
+
+    def statuses(self, rows: list[OutboxRow]) -> list[str]:
+        return [self.row(row).status for row in rows]
+
+    def transactions(self, **wanted: object) -> list[TransactionRow]:
+        with reading(self.engine) as session:
+            statement = select(TransactionRow).filter_by(**wanted).order_by(col(TransactionRow.id))
+            return list(session.exec(statement))
+
+    def mine(self, blocks: int = 1) -> None:
+        for _ in range(blocks):
+            self.registry.send(SETUP, SETUP.address, b"")
+
+    def fund(self, sender: KeySigner) -> None:
+        """Give a sender money, so that a price can be paid."""
+        price = self.switched.override.pop("eth_gasPrice", None)
+        self.registry.send(RICH, sender.address, b"", value=10**17)
+        if price:
+            self.switched.override["eth_gasPrice"] = price
+
+    def snapshot(self, name: str) -> Callable[[], None]:
+        """Remember the chain as it is; what is given puts it back, which is a reorganisation."""
+        node = self.switched.node
+        node.close()
+        copy = self.folder / name
+        copy.write_bytes((self.folder / "chain.db").read_bytes())
+        self.switched.node = EmbeddedNode(self.folder / "chain.db", CHAIN_ID)
+
+        def restore() -> None:
+            self.switched.node.close()
+            for suffix in ("", "-wal", "-shm"):
+                (self.folder / f"chain.db{suffix}").unlink(missing_ok=True)
+            (self.folder / "chain.db").write_bytes(copy.read_bytes())
+            self.switched.node = EmbeddedNode(self.folder / "chain.db", CHAIN_ID)
+
+        return restore
+
+    def check_nonces(self, sender: KeySigner = RELAYER) -> None:
+        """Nonces are without gap, and the chain has used just those."""
+        nonces = [row.nonce for row in self.transactions(sender=sender.address)]
+        assert sorted(nonces) == list(range(len(nonces)))
+        assert self.registry.chain.nonce(sender.address) == len(nonces)
+
+
+def settle(worker: Relayer | Indexer) -> None:
+    """Steps until there is nothing more to do at once."""
+    for _ in range(50):
+        if not worker.tick():
+            return
+    raise AssertionError("it finds no end")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.01)

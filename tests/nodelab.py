@@ -16,7 +16,9 @@ The contract acts by the length of its calldata:
 
 from __future__ import annotations
 
-from chain.client import Chain
+import time
+
+from chain.client import Chain, Receipt
 from chain.intents import Address, keccak
 from chain.signers import KeySigner, Transaction, sign_transaction
 
@@ -107,16 +109,24 @@ class Account:
         self.nonce += "nonce" not in changes
         return sign_transaction(self.signer, fields | changes)  # type: ignore[arg-type]
 
-    def put(self, to: Address, key: int, value: int, **changes: int) -> tuple[bytes, str]:
+    def put(self, to: Address, key: int, word_: int, **changes: int) -> tuple[bytes, str]:
         """A transaction that stores and logs."""
-        return self.sign(to, word(key) + word(value), **changes)
+        return self.sign(to, word(key) + word(word_), **changes)
+
+
+def mined(chain: Chain, hash_: str) -> Receipt:
+    """The transaction's receipt; anvil takes a moment to have it."""
+    for _ in range(200):
+        receipt = chain.receipt(hash_)
+        if receipt is not None:
+            return receipt
+        time.sleep(0.02)
+    raise AssertionError("not mined in four seconds")
 
 
 def deploy(chain: Chain, account: Account) -> Address:
-    """The contract, made on a chain that mines at once."""
-    hash_ = chain.send_raw(account.sign(None, CREATION)[0])
-    receipt = chain.receipt(hash_)
-    assert receipt is not None
+    """The contract, made."""
+    receipt = mined(chain, chain.send_raw(account.sign(None, CREATION)[0]))
     assert receipt.contract is not None
     assert chain.code(receipt.contract) == RUNTIME
     return receipt.contract

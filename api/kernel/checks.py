@@ -7,7 +7,7 @@ Rules, whatever the room:
   fails the verdict.
 - Each check carries its evidence, its scope (what was looked at) and the block at which it was true.
 
->>> intact = Check("document-intact", Result.PASS, "the digest is the bill's", "摘要与提单一致", Scope.DOCUMENT)
+>>> intact = Check("document-intact", Result.PASS, "the digest fits", "摘要一致", Scope.DOCUMENT)
 >>> judge([intact], Policy(required=("document-intact",))).passed
 True
 >>> judge([intact], Policy(required=("document-intact", "finality"))).reasons

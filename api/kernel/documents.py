@@ -1,8 +1,8 @@
 """Documents: checked, digested, sealed to their readers, shown to more, opened.
 
-The gateway reads a document once, when it arrives, to check and digest it. What it keeps is ciphertext under a
-key of its own, and that key sealed to each reader. It can open it again only with the reader key of a party
-that entrusted it.
+The gateway reads a document once, when it arrives, to check and digest it. What it keeps is ciphertext under
+a key of its own, and that key sealed to each reader. It can open it again only with the reader key of a
+party that entrusted it.
 """
 
 from __future__ import annotations

@@ -39,9 +39,9 @@ from vault.keys import PrivateKey, PublicKey, key_id
 from vault.keystore import KeyMissingError
 from vault.keystore import Keystore as ReaderKeystore
 
-__all__ = ["House"]
+__all__ = ["INTENT_REFUSALS", "House"]
 
-_INTENT_REFUSALS = MappingProxyType(
+INTENT_REFUSALS = MappingProxyType(
     {
         "Intents_DeadlinePassed": Refusal("intent-expired", "the act's deadline has passed"),
         "Intents_BadSignature": Refusal("signature-malformed", "the signature is malformed"),
@@ -193,7 +193,7 @@ class House:
 
     def refusal(self, room: Room, name: str) -> Refusal:
         """How a contract's error is told."""
-        return room.refusals.get(name) or _INTENT_REFUSALS.get(name) or _OTHER
+        return room.refusals.get(name) or INTENT_REFUSALS.get(name) or _OTHER
 
     def registry_fault(self) -> str | None:
         """What is wrong with the registry's contracts; nothing if they are the published ones.

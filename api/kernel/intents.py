@@ -94,9 +94,10 @@ def prepare(
     shape = next((act for act in room.acts if act.name == name), None)
     if shape is None:
         raise UnknownActError(f"no act is called {name}", params={"act": name})
-    expected = house.sequence(room, shape, subject)
+    # Before the chain is asked: an act that is mined in between is then counted once or twice, never not.
+    waiting = _waiting(house, room, shape.name, subject)
     message: dict[str, Any] = {
-        "sequence": _after_pending(house, room, shape.name, subject, expected),
+        "sequence": _after(waiting, house.sequence(room, shape, subject)),
         "deadline": deadline if deadline is not None else int(time.time()) + DEADLINE_SECONDS,
         **fields,
     }
@@ -161,29 +162,30 @@ def _try(house: House, room: Room, act: Act, signatures: Sequence[Signature]) ->
     first, *further = signatures
     wire = act.wire(first, cosigners=len(further))
     artifact = house.artifact(room)
+    waiting = _waiting(house, room, act.type.name, act.subject)
     try:
         house.chain.call(house.address(room), encode_intents(artifact, [(wire, further)]))
     except NodeRefusedError as error:
         if error.revert_data is None:
             raise
         reverted = artifact.reverted(error.revert_data)
-        given, expected = act.sequence, reverted.arguments.get("expected", act.sequence)
-        if reverted.name.endswith("_StaleSequence") and given > expected:
-            if _after_pending(house, room, act.type.name, act.subject, expected) == given:
-                # those before it are on their way
-                return
+        expected = reverted.arguments.get("expected", 0)
+        if reverted.name in room.premature and act.sequence == _after(waiting, expected) > expected:
+            return  # those before it are on their way
         refusal = house.refusal(room, reverted.name)
         raise RefusedByChainError(refusal.code, refusal.sentence, reverted) from error
 
 
-def _after_pending(house: House, room: Room, name: str, subject: bytes, expected: int) -> int:
-    """The sequence after the acts that are on their way in the same lane."""
+def _waiting(house: House, room: Room, name: str, subject: bytes) -> set[int]:
+    """The sequences of the acts that are on their way in the same lane."""
     lane = room.lane(name, subject)
     with reading(house.engine) as session:
-        waiting = {
-            wire[1] >> 16 & 0xFFFFFFFF
-            for wire in map(outbox.wire_of, outbox.unsettled(session, house.address(room), lane))
-        }
+        rows = outbox.unsettled(session, house.address(room), lane)
+        return {outbox.wire_of(row)[1] >> 16 & 0xFFFFFFFF for row in rows}
+
+
+def _after(waiting: set[int], expected: int) -> int:
+    """The sequence after those that follow one another from the one that the chain expects."""
     while expected in waiting:
         expected += 1
     return expected

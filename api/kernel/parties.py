@@ -96,6 +96,7 @@ PARTIES: Final = Room(
     projector=PartyProjector,
     sequence=_sequence,
     lane=_lane,
+    premature=frozenset({"Parties_StaleSequence"}),
 )
 """The registry of parties, as a room of the house."""
 

@@ -102,8 +102,15 @@ def _role_granted(session: Session, event: ChainEvent, a: Mapping[str, Any]) -> 
 
 
 def _role_ended(session: Session, event: ChainEvent, a: Mapping[str, Any]) -> None:
+    # An end takes back every span that has not begun by then.
+    not_begun = (
+        TenureRow.party == a["party"],
+        TenureRow.role == a["role"],
+        col(TenureRow.starts) >= a["at"],
+    )
+    session.exec(delete(TenureRow).where(*not_begun))
     last = TenureRow.last(session, a["party"], a["role"])
-    if last is not None:
+    if last is not None and (last.ends is None or last.ends > a["at"]):
         last.ends, last.block = a["at"], event.block
         session.add(last)
 

@@ -83,6 +83,7 @@ class Room:
     :param projector: turns its events into its tables
     :param sequence: the chain's view that answers the expected sequence: its function, and how to read it
     :param lane: what an act's sequence counts: acts of one lane travel in order
+    :param premature: its contract's errors by which an act learns that those before it have not happened
     :param before_signing: called before an entrusted key signs, with the acting party's number
     :param documents: the kinds of document it keeps
     """
@@ -96,6 +97,7 @@ class Room:
     projector: Callable[[], Projector]
     sequence: Callable[[ContractReader, str, bytes], int]
     lane: Callable[[str, bytes], bytes]
+    premature: frozenset[str] = frozenset()
     links: Mapping[str, str] = field(default_factory=dict)
     router: APIRouter | None = None
     documents: tuple[DocumentType, ...] = ()

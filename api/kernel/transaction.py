@@ -1,7 +1,8 @@
 """One request, one transaction: and an answer that a repeated request gets again.
 
-Routes under :class:`TransactionRoute` run inside one database transaction that is committed before the answer
-leaves. A writing one takes its lock at the first statement, so handlers read, check and compute first. An unsafe request may carry an Idempotency-Key: its answer is stored in the same transaction, so a
+Routes under :class:`TransactionRoute` run inside one database transaction that is committed before the
+answer leaves. A writing one takes its lock at the first statement, so handlers read, check and compute
+first. An unsafe request may carry an Idempotency-Key: its answer is stored in the same transaction, so a
 repeat (a lost answer, an impatient client, a crash) gets the first answer and changes nothing.
 """
 

@@ -120,10 +120,10 @@ class Anvil:
 
 
 class Served:
-    """A node behind :func:`rpc_app` and uvicorn, on a port of its own."""
+    """A node behind :func:`rpc_app` and uvicorn, on a port of its own or a given one."""
 
-    def __init__(self, node: Node, **options: Any) -> None:
-        self.port = free_port()
+    def __init__(self, node: Node, *, port: int | None = None, **options: Any) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(
             rpc_app(node, **options), host="127.0.0.1", port=self.port, log_level="error", lifespan="on"

@@ -58,6 +58,7 @@ BILLS: Final = Room(
     projector=BillProjector,
     sequence=_sequence,
     lane=_lane,
+    premature=frozenset({"RailBills_StaleSequence", "RailBills_UnknownBill"}),
     router=router,
     documents=(DocumentType(FORMAT, _check, _derive, units.remember),),
     before_signing=_before_signing,

@@ -3,11 +3,11 @@
 The contract decides; this says beforehand what it will say, so that a screen or a command offers only what
 can be done. Tests hold the two together.
 
-- A bill is issued, then surrendered by its holder, accepted or refused by its issuer, delivered by its issuer.
+- A bill is issued, then surrendered by its holder, accepted or refused by its issuer, and delivered by it.
 - While issued, its holder may transfer it, offer it, withdraw the offer, or surrender it; the party it is
   offered to may accept or decline.
 - A surrender may be withdrawn by the holder until it is answered; a refused one leaves the bill issued.
-- Holder and issuer together may void an issued bill.
+- Holder and issuer together may void a bill that is not delivered.
 - A bill not to order can be neither transferred nor offered.
 - Delivered and voided are ends.
 
@@ -54,6 +54,7 @@ class Standing:
     offer_expiry: int = 0
 
 
+_UNDONE: Final = frozenset({BillState.ISSUED, BillState.SURRENDERED, BillState.ACCEPTED})
 _Rule = Callable[[Standing, int, int], bool]
 
 
@@ -76,7 +77,7 @@ _RULES: Final[dict[str, _Rule]] = {
     "AcceptSurrender": lambda b, p, _: b.state is BillState.SURRENDERED and p == b.issuer,
     "RefuseSurrender": lambda b, p, _: b.state is BillState.SURRENDERED and p == b.issuer,
     "Deliver": lambda b, p, _: b.state is BillState.ACCEPTED and p == b.issuer,
-    "Void": lambda b, p, _: b.state is BillState.ISSUED and p in (b.holder, b.issuer),
+    "Void": lambda b, p, _: b.state in _UNDONE and p in (b.holder, b.issuer),
 }
 
 

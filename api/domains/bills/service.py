@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from sqlmodel import Session
 
 from api.domains.bills import history
-from api.domains.bills.document import check_value
+from api.domains.bills.document import NoteIdentityError, check_value
 from api.domains.bills.fingerprint import fingerprint
 from api.domains.bills.schemas import VerifyIn
 from api.domains.bills.verify import Claim
@@ -56,7 +56,10 @@ def claim_of_document(document: Any, seed: bytes, bill: str | None = None) -> Cl
     """A claim from a document with its seed; without a bill's id, its own digest is the bill."""
     digest = "0x" + document_digest(document, Seed(seed)).hex()
     report = check_value(document)
-    note = fingerprint(report.document.note) if report.document is not None else None
+    try:
+        note = fingerprint(report.document.note) if report.document is not None else None
+    except NoteIdentityError:  # its form is right, but it names no note that could exist
+        note = None
     return Claim(
         bill=bill or digest,
         named=bill is not None,

@@ -170,7 +170,7 @@ def verify(
 
 
 def _document_checks(claim: Claim, issued: bool | None) -> list[Check]:
-    # Unnamed, the bill is whichever the document's digest is: that it was issued is then what shows it intact.
+    # Unnamed, the bill is whichever the document's digest is: that it was issued then shows it intact.
     intact = claim.digest == claim.bill if claim.named else issued
     return [
         Check(
@@ -360,7 +360,7 @@ def _chain_checks(
             for name, en, zh in (
                 (
                     "railway-consent",
-                    "the railway has attested nothing here; ask for its agreement to deliver against the bill only",
+                    "the railway has attested nothing here; ask for its agreement to deliver against the bill",
                     "铁路方未在此出具证明，请索取其“仅凭提单交付”的确认",
                 ),
                 (

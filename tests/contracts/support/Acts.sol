@@ -125,4 +125,11 @@ abstract contract Acts is Test {
     function roleArgument(Role role, uint48 from, uint48 until) internal pure returns (uint160) {
         return uint160(uint8(role)) | (uint160(from) << 8) | (uint160(until) << 56);
     }
+
+    /// @dev The address that a signature recovers to under the digest of this contract, here and now.
+    function signerHere(IIntents target, Intent memory intent) internal view returns (address) {
+        bytes32 s = intent.vs & bytes32(uint256(type(int256).max));
+        uint8 v = uint8(uint256(intent.vs) >> 255) + 27;
+        return ecrecover(target.intentDigest(intent), v, intent.r, s);
+    }
 }

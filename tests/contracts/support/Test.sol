@@ -24,6 +24,7 @@ interface Vm {
 
     // The world around a call. Contracts are deployed by name, as they were compiled to be shipped.
     function deployCode(string calldata contractName, bytes calldata arguments) external returns (address);
+    function getCode(string calldata contractName) external view returns (bytes memory);
     function warp(uint256 time) external;
     function chainId(uint256 id) external;
     function prank(address sender) external;

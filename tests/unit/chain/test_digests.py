@@ -279,15 +279,37 @@ def test_a_malformed_proof_is_refused_by_name(wrong: dict[str, Any]) -> None:
     assert caught.value.code == "digest-field-proof"
 
 
-def test_an_author_cannot_hang_a_container_as_a_field() -> None:
-    """A leaf made by hand for a whole object leads to a digest, yet it is no field of any document."""
-    path, value, salt = plain_text(["a"]), plain_text({"b": 1}), bytes(32)
-    lengths = len(path).to_bytes(4, "big") + len(value).to_bytes(4, "big")
-    leaf = sha256(b"\0landbridge/field/1\0" + lengths + salt + path + value).digest()
+@pytest.mark.parametrize(
+    ("path", "value", "salt"),
+    [
+        (("a",), {"b": 1}, bytes(32)),
+        (("a",), [1], bytes(32)),
+        ((True,), 1, bytes(32)),
+        ((1.5,), 1, bytes(32)),
+        (("a",), 1, bytes(31)),
+        (("a",), 1, bytes(33)),
+    ],
+)
+def test_what_no_document_holds_is_refused_although_it_leads_to_the_digest(
+    path: Any, value: Any, salt: bytes
+) -> None:
+    name, text = plain_text(list(path)), plain_text(value)
+    lengths = len(name).to_bytes(4, "big") + len(text).to_bytes(4, "big")
+    leaf = sha256(b"\0landbridge/field/1\0" + lengths + salt + name + text).digest()
     head = b"landbridge/document/1\0\x03f/1" + (1).to_bytes(8, "big")
     digest = Digest(sha256(head + leaf).digest())
     with pytest.raises(FieldProofError):
-        verify_field(FieldProof(("a",), {"b": 1}, salt, 0, 1, (), "f/1"), digest)
+        verify_field(FieldProof(path, value, salt, 0, 1, (), "f/1"), digest)
+
+
+def test_a_digest_made_by_hand_is_that_of_the_field_made_by_hand() -> None:
+    """The same construction as above with a field that a document can hold, so the refusals are earned."""
+    salt, name = hmac.digest(SEED, b'landbridge/salt/1\0["a"]', "sha256"), b'["a"]'
+    lengths = len(name).to_bytes(4, "big") + (1).to_bytes(4, "big")
+    leaf = sha256(b"\0landbridge/field/1\0" + lengths + salt + name + b"1").digest()
+    digest = Digest(sha256(b"landbridge/document/1\0\x03f/1" + (1).to_bytes(8, "big") + leaf).digest())
+    assert digest == document_digest({"a": 1}, SEED, form="f/1")
+    verify_field(FieldProof(("a",), 1, salt, 0, 1, (), "f/1"), digest)
 
 
 def test_a_field_of_few_values_cannot_be_found_beside_one_that_is_shown() -> None:

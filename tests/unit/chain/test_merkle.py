@@ -17,6 +17,7 @@ from chain.merkle import (
     TreeRangeError,
     leaf_hash,
     root,
+    root_of_inclusion,
     verify_consistency,
     verify_inclusion,
 )
@@ -209,6 +210,36 @@ def test_no_altered_consistency_proof_passes(size: int, data: st.DataObject) -> 
         with pytest.raises(ConsistencyError) as caught:
             verify_consistency(*lie)
         assert caught.value.code == "merkle-consistency"
+
+
+def test_proofs_made_to_fit_are_refused_for_their_shape() -> None:
+    """Each leads to the root given with it, and is still none: it is too long, too short or ill cut."""
+    a, b, c = leaves(3)
+    pair = sha256(b"\x01" + a + b).digest()
+    for index, size, proof, head in (
+        (0, 1, [c], sha256(b"\x01" + c + a).digest()),
+        (0, 4, [b], pair),
+        (0, 2, [b + b"x"], sha256(b"\x01" + a + b + b"x").digest()),
+        (0, 2, [b[:31]], sha256(b"\x01" + a + b[:31]).digest()),
+    ):
+        with pytest.raises(InclusionError):
+            verify_inclusion(a, index, size, proof, head)
+        with pytest.raises(InclusionError):
+            root_of_inclusion(a, index, size, proof)
+    with pytest.raises(InclusionError):
+        verify_inclusion(a[:31], 0, 1, [], a[:31])
+    d = leaves(4)[3]
+    three, four = Tree([a, b, c]).root(), Tree([a, b, c, d]).root()
+    verify_consistency(3, 4, [c, d, pair], three, four)
+    above_three, above_four = (sha256(b"\x01" + a + one).digest() for one in (three, four))
+    for old, size, proof, old_head, head in (
+        (3, 4, [c, d, pair, a], above_three, above_four),
+        (1, 4, [b], a, pair),
+        (1, 2, [b + b"x"], a, sha256(b"\x01" + a + b + b"x").digest()),
+    ):
+        with pytest.raises(ConsistencyError):
+            verify_consistency(old, size, proof, old_head, head)
+    assert root_of_inclusion(a, 0, 2, [b]) == pair
 
 
 def test_a_rewritten_past_has_no_proof() -> None:

@@ -218,8 +218,8 @@ def test_an_altered_locked_key_does_not_open() -> None:
     for at in (0, 4, 5, 20, 21, 32, 33, 64, 65, 96, 97, 112):
         with pytest.raises(LockedKeyError):
             PrivateKey.unlock(flipped(locked, 8 * at), "x")
-    for other in (b"", locked[:-1], locked + b"\0"):
-        with pytest.raises(LockedKeyError):
+    for other in (b"", locked[:-1], locked + b"\0", b"lblk\x02" + locked[5:]):
+        with pytest.raises(LockedKeyError, match="known version"):
             PrivateKey.unlock(other, "x")
 
 
