@@ -12,6 +12,8 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.kernel import middleware
 from api.kernel.house import House
@@ -95,4 +97,15 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
 def _settle(app: FastAPI, house: House) -> None:
     """What needs the open house: metrics, and the chain's own JSON-RPC, so that nobody depends on our API."""
     app.state.metrics.watch(house)
-    app.mount("/rpc", rpc_app(house.chain.node))
+    # A mount alone answers /rpc with a redirect to /rpc/, which JSON-RPC clients do not follow.
+    app.router.routes.append(Route("/rpc", _Rpc(rpc_app(house.chain.node))))
+
+
+class _Rpc:
+    """An ASGI application as an object: a route calls functions with a request instead."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)

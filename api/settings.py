@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     """Blocks, the act's own included, after which it counts as done."""
     node_timeout: float = Field(default=10, gt=0, le=120)
     host: str = "127.0.0.1"
-    port: int = Field(default=8545, ge=0, le=65535)
+    port: int = Field(default=8600, ge=0, le=65535)
     max_body: int = Field(default=4_000_000, ge=1024)
     """Bytes of a request's body; more is refused unread."""
     wait_limit: float = Field(default=30, ge=0, le=300)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from chain.hexform import data, parse_data, parse_quantity, quantity
-from chain.intents import Address
+from chain.intents import Address, keccak
 from chain.node import Node, NodeRefusedError
 
 __all__ = ["Block", "BlockAt", "Chain", "Log", "Receipt", "Transaction"]
@@ -88,8 +89,8 @@ _T = TypeVar("_T")
 class Chain:
     """A node's answers with types: hashes and addresses in lower-case hex, amounts in wei, strictly read.
 
-    All methods raise what :meth:`Node.rpc` raises; an answer of the wrong shape is a
-    :class:`NodeRefusedError` with the message "malformed answer".
+    All methods raise what :meth:`Node.rpc` raises; an answer of the wrong shape, or to
+    another question, is a :class:`NodeRefusedError` whose message begins with "malformed answer".
 
     :param node: whose answers
     """
@@ -111,7 +112,7 @@ class Chain:
             answer = self.node.rpc("eth_getBlockByHash", [which, False])
         else:
             answer = self.node.rpc("eth_getBlockByNumber", [_at(which), False])
-        return None if answer is None else _read(_block, answer)
+        return None if answer is None else _read(_block, answer, lambda block: _is_block(block, which))
 
     def balance(self, address: Address, at: BlockAt = "latest") -> int:
         """What an account holds, in wei."""
@@ -153,27 +154,26 @@ class Chain:
         :return: its hash
         :raises NodeRefusedError: not taken; ``reason`` says why in one word
         """
-        return _read(_hash, self.node.rpc("eth_sendRawTransaction", [data(raw)]))
+        return _sent(raw, self.node.rpc("eth_sendRawTransaction", [data(raw)]))
 
     def send_raw_many(self, raws: Sequence[bytes]) -> list[str | NodeRefusedError]:
         """Hand over many signed transactions in one go: per transaction its hash or why it was refused."""
         answers = self.node.batch([("eth_sendRawTransaction", [data(raw)]) for raw in raws])
-        return [_each(_hash, answer) for answer in answers]
+        return [_each(partial(_sent, raw, answer)) for raw, answer in zip(raws, answers, strict=True)]
 
     def transaction(self, hash_: str) -> Transaction | None:
         """A transaction by its hash; ``None`` where the node does not know it."""
         answer = self.node.rpc("eth_getTransactionByHash", [hash_])
-        return None if answer is None else _read(_transaction, answer)
+        return None if answer is None else _read(_transaction, answer, lambda it: it.hash == hash_.lower())
 
     def receipt(self, hash_: str) -> Receipt | None:
         """What became of a transaction; ``None`` until it is mined."""
-        answer = self.node.rpc("eth_getTransactionReceipt", [hash_])
-        return None if answer is None else _read(_receipt, answer)
+        return _found(hash_, self.node.rpc("eth_getTransactionReceipt", [hash_]))
 
     def receipts(self, hashes: Sequence[str]) -> list[Receipt | NodeRefusedError | None]:
         """What became of many transactions, in one go."""
         answers = self.node.batch([("eth_getTransactionReceipt", [hash_]) for hash_ in hashes])
-        return [None if answer is None else _each(_receipt, answer) for answer in answers]
+        return [_each(partial(_found, hash_, answer)) for hash_, answer in zip(hashes, answers, strict=True)]
 
     def logs(
         self,
@@ -195,25 +195,56 @@ class Chain:
             wanted["address"] = list(addresses)
         if topics:
             wanted["topics"] = [[data(t) for t in any_of] or None for any_of in topics]
-        return _read(_logs, self.node.rpc("eth_getLogs", [wanted]))
+
+        def fits(logs: list[Log]) -> bool:
+            return all(
+                first <= log.block_number <= last and (not addresses or log.address in addresses)
+                for log in logs
+            )
+
+        return _read(_logs, self.node.rpc("eth_getLogs", [wanted]), fits)
 
 
 def _at(which: BlockAt | str) -> str:
     return quantity(which) if isinstance(which, int) else which
 
 
-def _read(parse: Callable[[Any], _T], answer: Any) -> _T:
+def _read(parse: Callable[[Any], _T], answer: Any, fits: Callable[[_T], bool] | None = None) -> _T:
+    """The answer with its type; refused where it is of another shape, or to another question."""
     try:
-        return parse(answer)
-    except (ValueError, KeyError, TypeError):
+        value = parse(answer)
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise NodeRefusedError("malformed answer") from None
+    if fits is not None and not fits(value):
+        raise NodeRefusedError("malformed answer: it is to another question")
+    return value
 
 
-def _each(parse: Callable[[Any], _T], answer: Any) -> _T | NodeRefusedError:
+def _each(read: Callable[[], _T]) -> _T | NodeRefusedError:
     try:
-        return answer if isinstance(answer, NodeRefusedError) else _read(parse, answer)
+        return read()
     except NodeRefusedError as error:
         return error
+
+
+def _sent(raw: bytes, answer: Any) -> str:
+    if isinstance(answer, NodeRefusedError):
+        raise answer
+    return _read(_hash, answer, lambda hash_: hash_ == data(keccak(raw)))
+
+
+def _found(hash_: str, answer: Any) -> Receipt | None:
+    if isinstance(answer, NodeRefusedError):
+        raise answer
+    if answer is None:
+        return None
+    return _read(_receipt, answer, lambda receipt: receipt.transaction_hash == hash_.lower())
+
+
+def _is_block(block: Block, which: BlockAt | str) -> bool:
+    if isinstance(which, int):
+        return block.number == which
+    return not which.startswith("0x") or block.hash == which.lower()
 
 
 def _number(value: Any) -> int:

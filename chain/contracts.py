@@ -72,6 +72,28 @@ def _types(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [collapse_if_tuple(item) for item in inputs]  # type: ignore[arg-type]
 
 
+def _encode(name: str, inputs: Sequence[Mapping[str, Any]], arguments: Sequence[Any]) -> bytes:
+    try:
+        for item, value in zip(inputs, arguments, strict=True):
+            _check_widths(item, value)
+        return encode(_types(inputs), arguments)
+    except (EncodingError, ValueError, TypeError) as error:
+        raise ContractError(f"the arguments of {name} do not fit", params={"function": name}) from error
+
+
+def _check_widths(item: Mapping[str, Any], value: Any) -> None:
+    """Refuse bytes that are too short, which the encoder would fill up with zeros."""
+    kind = item["type"]
+    if kind.endswith("]"):
+        for member in value:
+            _check_widths({**item, "type": kind[: kind.rindex("[")]}, member)
+    elif kind == "tuple":
+        for component, member in zip(item["components"], value, strict=True):
+            _check_widths(component, member)
+    elif kind.startswith("bytes") and kind != "bytes" and len(value) != int(kind[5:]):
+        raise ValueError(f"{len(value)} bytes where {kind} belongs")
+
+
 def _signature(item: Mapping[str, Any]) -> str:
     return f"{item['name']}({','.join(_types(item['inputs']))})"
 
@@ -144,21 +166,19 @@ class Artifact:
             raise ContractError(f"{self.name} has no function {name}", params={"function": name}) from error
 
     def creation(self, *arguments: Any) -> bytes:
-        """Creation code with the constructor's arguments."""
-        inputs = next((_types(item["inputs"]) for item in self.abi if item["type"] == "constructor"), [])
-        return self.bytecode + encode(inputs, arguments)
+        """Creation code with the constructor's arguments.
+
+        :raises ContractError: arguments that do not fit
+        """
+        inputs = next((item["inputs"] for item in self.abi if item["type"] == "constructor"), ())
+        return self.bytecode + _encode("constructor", inputs, arguments)
 
     def encode(self, function: str, *arguments: Any) -> bytes:
         """Calldata of a call.
 
         :raises ContractError: no such function, or arguments that do not fit
         """
-        try:
-            return self.selector(function) + encode(_types(self._function(function)["inputs"]), arguments)
-        except EncodingError as error:
-            raise ContractError(
-                f"the arguments of {function} do not fit", params={"function": function}
-            ) from error
+        return self.selector(function) + _encode(function, self._function(function)["inputs"], arguments)
 
     def decode(self, function: str, answer: bytes) -> Any:
         """A call's answer: one value, or a tuple; structs come as dictionaries by member name.

@@ -13,6 +13,7 @@ as its parent.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ from eth_typing import BlockNumber, Hash32
 from chain.blockstore import StoredBlock, StoredLog, StoredTransaction
 from chain.intents import keccak
 from chain.node import NodeRefusedError
+
+# py-evm and its curves let the whole process recurse 100,000 deep: there a nested JSON text overflows the C
+# stack and kills it. This much lets a call go as deep as a block's gas can carry it, six frames a call.
+sys.setrecursionlimit(5000)
 
 __all__ = ["Draft", "Header", "Machine", "Message", "Sealed", "Signed", "parse", "roots"]
 

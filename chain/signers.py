@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import ClassVar, Protocol, TypedDict
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _KDF_WORK = 1 << 14
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 
 
 class KeystoreError(LandbridgeError):
@@ -120,18 +122,25 @@ class Keystore:
         return signer
 
     def __contains__(self, address: object) -> bool:
-        return isinstance(address, str) and (address in self._open or self._path(Address(address)).exists())
+        if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+            return False
+        return address in self._open or self._path(Address(address)).exists()
 
     def signer(self, address: Address) -> KeySigner:
         """The signer of a stored key.
 
-        :raises KeystoreError: no such key, a damaged file, or another password
+        :raises KeystoreError: no such key, a damaged file, another account's key in it, or another password
         """
         if address not in self._open:
-            self._open[address] = read_keystore(self._path(address), self._password.decode())
+            signer = read_keystore(self._path(address), self._password.decode())
+            if signer.address != address.lower():
+                raise KeystoreError("the key file holds the key of another account")
+            self._open[address] = signer
         return self._open[address]
 
     def _path(self, address: Address) -> Path:
+        if not _ADDRESS.fullmatch(address):
+            raise KeystoreError("there is no key file for this account")
         return self._folder / f"{address[2:].lower()}.json"
 
 

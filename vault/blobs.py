@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, ClassVar, NewType
@@ -99,7 +100,9 @@ class BlobStore:
                         parts.netloc,
                         prefix=parts.path.strip("/") or None,
                         config=config,
-                        client_options={"allow_http": plain},
+                        client_options={"allow_http": plain, "connect_timeout": "5 seconds"},
+                        # Left alone it retries for three minutes, longer than any caller waits.
+                        retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=15)},
                     )
                 )
             if parts.scheme in ("", "file") and not parts.netloc and parts.path:
@@ -227,7 +230,7 @@ def _storage_errors(blob: str | None = None) -> Iterator[None]:
     except FileNotFoundError as error:
         if blob:
             raise BlobMissingError("The store has no such blob.", params=params) from error
-        raise BlobStorageError("The storage of blobs has lost its folder.") from error
+        raise BlobStorageError("The storage of blobs has lost its folder or bucket.") from error
     except (OSError, ValueError, BaseError) as error:
         raise BlobStorageError("The storage of blobs cannot be used.", params=params) from error
 

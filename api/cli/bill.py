@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli import show
-from api.cli.client import Bill
 from api.cli.errors import CliError, ExitCode
 from api.cli.options import BillId, Out, PasswordFile, ReaderKey
 from api.cli.run import Run, command
+
+if TYPE_CHECKING:
+    from api.cli.client import Bill
 
 __all__ = ["app", "bill_id"]
 

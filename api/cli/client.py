@@ -131,6 +131,7 @@ class Gateway:
 
     def __init__(self, url: str, token: str | None, *, lang: str = "en") -> None:
         self.url = url.rstrip("/")
+        self.token = token
         headers = {"accept-language": lang, "accept": "application/json"}
         if token:
             headers["authorization"] = f"Bearer {token}"

@@ -417,8 +417,9 @@ def test_calls_as_deep_as_they_go(chain: Chain, account: Account) -> None:
     result: list[Receipt] = []
 
     def run() -> None:  # a thread has the smaller stack
-        hash_ = chain.send_raw(account.sign(contract, bytes(3), gas=20_000_000)[0])
+        hash_ = chain.send_raw(account.sign(contract, bytes(3), gas=30_000_000)[0])
         result.append(receipt_of(chain, hash_))
+        chain.call(contract, bytes(3))
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -766,6 +767,20 @@ def test_asking_for_a_node_imports_no_machine() -> None:
         "assert not {'eth', 'eth_tester', 'trie', 'sqlite3'} & sys.modules.keys(), 'imported'"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_a_deep_text_does_not_kill_the_process() -> None:
+    program = (
+        "import chain.embedded, json, threading\n"
+        "def run():\n"
+        "    try: json.loads('[' * 200_000)\n"
+        "    except RecursionError: print('refused')\n"
+        "run(); thread = threading.Thread(target=run); thread.start(); thread.join()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3], capture_output=True
+    )
+    assert done.stdout == b"refused\n" * 2
 
 
 def test_the_fast_libraries_are_in_use() -> None:

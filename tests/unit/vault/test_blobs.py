@@ -81,6 +81,17 @@ def test_a_url_of_no_store_is_refused(url: str) -> None:
         BlobStore.open(url)
 
 
+def test_a_bucket_out_of_reach_is_refused_by_name_and_soon() -> None:
+    # No server listens on port 1; obstore's own client asks, which the block on sockets does not touch.
+    options = {"endpoint": "http://127.0.0.1:1", "access_key_id": "a", "secret_access_key": "b"}
+    blobs = BlobStore.open("s3://bucket/prefix", options)
+    began = time.monotonic()
+    with pytest.raises(BlobStorageError) as caught:
+        blobs.put(b"x")
+    assert "127.0.0.1" not in str(caught.value)
+    assert time.monotonic() - began < 20
+
+
 def test_a_folder_is_opened_by_path_or_url_and_again(tmp_path: Path) -> None:
     folder = tmp_path / "a folder" / "with #1?"
     name = BlobStore.open(str(folder)).put(b"x")

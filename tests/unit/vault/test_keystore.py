@@ -76,6 +76,15 @@ def test_a_name_that_is_none_opens_no_file(tmp_path: Path, name: str) -> None:
         Keystore(tmp_path).open(KeyId(name), "secret")
 
 
+def test_no_name_reaches_a_file_outside_the_folder(tmp_path: Path) -> None:
+    store = Keystore(tmp_path / "keys")
+    (tmp_path / "x.key").write_bytes(PrivateKey.generate().lock("secret"))
+    for act in (lambda: store.open(KeyId("../x"), "secret"), lambda: store.destroy(KeyId("../x"))):
+        with pytest.raises(KeyMissingError):
+            act()
+    assert (tmp_path / "x.key").exists()
+
+
 def test_a_folder_that_cannot_be_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(KeystoreError):
