@@ -180,11 +180,8 @@ class Machine:
             raise _refusal("transaction type not supported")
         try:
             transaction = parse(raw)
-            canonical = transaction.encode() == raw
         except Exception as error:  # rlp and py-evm raise many kinds for malformed bytes
             raise _refusal("rlp: the transaction cannot be read") from error
-        if not canonical:
-            raise _refusal("rlp: non-canonical transaction")
         if transaction.chain_id is None:
             raise _refusal("only replay-protected (EIP-155) transactions allowed over RPC")
         if transaction.chain_id != self.chain_id:

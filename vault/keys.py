@@ -16,6 +16,7 @@ True
 from __future__ import annotations
 
 import secrets
+import threading
 import unicodedata
 from hashlib import sha256
 from typing import ClassVar, NewType
@@ -61,6 +62,8 @@ _WRAP = 2 + 32 + _KEY + _TAG
 _LOCKED_MAGIC = b"lblk\x01"
 _SALT = 16
 _NONCE = 12
+# OpenSSL deals its threads out to derivations that run at once: some of those then fail, others wait for ever.
+_STRETCHING = threading.Lock()
 _LOCKED_HEAD = len(_LOCKED_MAGIC) + _SALT + _NONCE + _KEY
 
 
@@ -196,4 +199,6 @@ def _stretch(passphrase: str, salt: bytes) -> bytes:
         raise LockedKeyError("A passphrase is not empty.")
     secret = unicodedata.normalize("NFC", passphrase).encode("utf-8")
     # RFC 9106 §4, its second recommended choice.
-    return Argon2id(salt=salt, length=_KEY, iterations=3, lanes=4, memory_cost=64 * 1024).derive(secret)
+    stretch = Argon2id(salt=salt, length=_KEY, iterations=3, lanes=4, memory_cost=64 * 1024)
+    with _STRETCHING:
+        return stretch.derive(secret)

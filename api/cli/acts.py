@@ -1,4 +1,4 @@
-"""One way to do an act: the gateway prepares it; a local key, or the entrusted one, signs it; it is seen through.
+"""One way to do an act: the gateway prepares it, a local or the entrusted key signs it, it is followed.
 
 A local key signs only what was asked for: the act that comes back from the gateway is compared with the wish,
 field by field, and its digest is computed here.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "bill_id"]
 
-app = typer.Typer()
+app = typer.Typer(no_args_is_help=True)
 _BILL = re.compile(r"0x[0-9a-f]{64}")
 
 
@@ -74,7 +74,7 @@ def _rows(run: Run, bill: Bill) -> list[tuple[str, object]]:
 
     rows: list[tuple[str, object]] = [
         (run.text("bill"), bill["bill"]),
-        (run.text("state"), bill["state"]),
+        (run.text("state"), run.text(f"state.{bill['state']}")),
         (run.text("live"), run.text("yes" if bill["live"] else "no")),
         (run.text("issuer"), party(bill["issuer"])),
         (run.text("holder"), party(bill["holder"])),
@@ -96,7 +96,9 @@ def run_name(run: Run, party: Any) -> str:
 
 
 @command(app, "list")
-def list_bills(run: Run, state: Annotated[str | None, typer.Option("--state", metavar="STATE")] = None) -> None:
+def list_bills(
+    run: Run, state: Annotated[str | None, typer.Option("--state", metavar="STATE")] = None
+) -> None:
     """List the bills that the caller may see."""
     found = run.gateway.bills(state)
     columns = [run.text(name) for name in ("bill", "state", "issuer", "holder", "sequence", "block")]
@@ -105,7 +107,17 @@ def list_bills(run: Run, state: Annotated[str | None, typer.Option("--state", me
         lambda console: show.table(
             console,
             columns,
-            [(b["bill"], b["state"], b["issuer"], b["holder"], b["sequence"], b["block"]) for b in found],
+            [
+                (
+                    b["bill"],
+                    run.text(f"state.{b['state']}"),
+                    b["issuer"],
+                    b["holder"],
+                    b["sequence"],
+                    b["block"],
+                )
+                for b in found
+            ],
         ),
     )
 
@@ -116,7 +128,17 @@ def history(run: Run, bill: BillId) -> None:
     found = run.gateway.history(bill_id(bill))
     columns = [
         run.text(name)
-        for name in ("sequence", "act", "party", "state", "holder", "block", "time", "signed-with", "transaction")
+        for name in (
+            "sequence",
+            "act",
+            "party",
+            "state",
+            "holder",
+            "block",
+            "time",
+            "signed-with",
+            "transaction",
+        )
     ]
     run.result(
         found,
@@ -128,7 +150,7 @@ def history(run: Run, bill: BillId) -> None:
                     event["sequence"],
                     event["act"],
                     event["party"],
-                    event["state"],
+                    run.text(f"state.{event['state']}"),
                     event["holder"],
                     event["block"],
                     show.moment(event["time"]),

@@ -18,6 +18,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict, cast
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -130,21 +131,18 @@ class Gateway:
     """
 
     def __init__(self, url: str, token: str | None, *, lang: str = "en") -> None:
-        self.url = url.rstrip("/")
+        self.url = _address(url)
         self.token = token
         headers = {"accept-language": lang, "accept": "application/json"}
         if token:
             headers["authorization"] = f"Bearer {token}"
-        try:
-            local = _is_loopback(url)
-            self._client = httpx.Client(
-                base_url=self.url,
-                headers=headers,
-                timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
-                trust_env=not local,
-            )
-        except (httpx.InvalidURL, ValueError):
-            raise CliError("gateway-address", ExitCode.USAGE, url=url) from None
+        self._client = httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            # a proxy of the environment never stands between this machine and itself
+            trust_env=not _is_loopback(self.url),
+        )
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -264,9 +262,7 @@ class Gateway:
         if wait and answer["status"] not in _SETTLED:
             answer = self.intent(answer["id"], _WAIT_SECONDS)
         if wait and answer["status"] not in _SETTLED:
-            raise CliError(
-                "act-pending", ExitCode.UNREACHABLE, id=answer["id"], status=answer["status"]
-            )
+            raise CliError("act-pending", ExitCode.UNREACHABLE, id=answer["id"], status=answer["status"])
         if answer["status"] == "refused":
             code = answer["reason"] or "refused-by-chain"
             raise RefusedError({"code": code, "detail": code, "params": {"id": answer["id"]}})
@@ -348,8 +344,6 @@ class Gateway:
             raise CliError(
                 "gateway-unreachable", ExitCode.UNREACHABLE, url=self.url, cause=type(error).__name__
             ) from None
-        except (httpx.InvalidURL, ValueError):
-            raise CliError("gateway-address", ExitCode.USAGE, url=self.url) from None
         return self._read(response, takes)
 
     def _read(self, response: httpx.Response, takes: tuple[int, ...]) -> Any:
@@ -372,6 +366,18 @@ def _wish(
 ) -> dict[str, Any]:
     wish: dict[str, Any] = {"room": room, "act": act, "subject": subject, "fields": dict(fields)}
     return wish if deadline is None else wish | {"deadline": deadline}
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        sound = False
+    if not sound:
+        raise CliError("gateway-address", ExitCode.USAGE, url=url[:200])
+    return url.rstrip("/")
 
 
 def _is_loopback(url: str) -> bool:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer()
+app = typer.Typer(no_args_is_help=True)
 _STATE: Final = "demo-state.json"
 _FORMAT: Final = "landbridge/demo-state/1"
 _HEADER: Final = "demo-bank.header"
@@ -67,18 +67,19 @@ def bills(
     if serve and not once:
         signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     with Serving.open(settings) as serving:
-        held = _play(run, serving)
-        if serve and not once:
+        stays = serve and not once
+        held = _play(run, serving, stays=stays)
+        if stays:
             run.say("serving")
             try:
                 while not stopped.wait(1.0):
                     pass
             finally:
                 _Memory(settings.data_dir).keep_head(serving)
-    return ExitCode.OK if held or (serve and not once) else ExitCode.NEGATIVE
+    return ExitCode.OK if held or stays else ExitCode.NEGATIVE
 
 
-def _play(run: Run, serving: Serving) -> bool:
+def _play(run: Run, serving: Serving, *, stays: bool) -> bool:
     from api.cli.demo_cast import gather
     from api.cli.story import Story
 
@@ -109,7 +110,7 @@ def _play(run: Run, serving: Serving) -> bool:
         "bills": {"before": len(before), "after": len(after), "unchanged": same and untouched},
         "gateway": told,
     }
-    run.result(document, lambda console: _render_end(run, console, document, header))
+    run.result(document, lambda console: _render_end(run, console, document, header, stays))
     if settings.embedded:
         run.say("embedded-warning")
     return held
@@ -158,16 +159,14 @@ class _Memory:
         )
 
 
-def _tell_before(
-    run: Run, memory: _Memory, head: int, bills: dict[str, tuple[str, int]], same: bool
-) -> None:
+def _tell_before(run: Run, memory: _Memory, head: int, bills: dict[str, tuple[str, int]], same: bool) -> None:
     if memory.head is None:
         run.say("demo-first", head=head)
         return
     key = "demo-lost" if not same else "demo-same" if head == memory.head else "demo-grown"
     run.say(key, head=head, last=memory.head, count=len(bills))
     for bill, (state, sequence) in bills.items():
-        run.say("demo-bill", bill=bill, state=state, sequence=sequence)
+        run.say("demo-bill", bill=bill, state=run.text(f"state.{state}"), sequence=sequence)
 
 
 def _tell_step(run: Run, step: Step) -> None:
@@ -200,7 +199,7 @@ def _write_header(folder: Path, bank: Actor) -> Path:
     return path
 
 
-def _render_end(run: Run, console: Any, document: dict[str, Any], header: Path) -> None:
+def _render_end(run: Run, console: Any, document: dict[str, Any], header: Path, stays: bool) -> None:
     told, chain, count = document["gateway"], document["chain"], document["bills"]
     held = sum(step["held"] for step in document["steps"])
     console.print()
@@ -214,6 +213,9 @@ def _render_end(run: Run, console: Any, document: dict[str, Any], header: Path) 
             bills_after=count["after"],
         )
     )
+    if not stays:
+        console.print(run.text("demo-serve", data_dir=told["data_dir"]), soft_wrap=True)
+        return
     show.pairs(console, about_rows(run, told))
     console.print(run.text("demo-try", header=header, url=told["address"]), soft_wrap=True)
     tokens = header.with_name("demo-tokens.json")

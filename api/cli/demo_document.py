@@ -1,7 +1,7 @@
 """The demo's document: the Chongqing–Duisburg sample, made fresh for each run.
 
-Each run has a consignment note, containers and wagons of its own, with check digits that hold, so that a story
-can be told again and again, and one that was broken off stands in no later one's way.
+Each run has a consignment note, containers and wagons of its own, with check digits that hold: so a story can
+be told again and again, and one that was broken off stands in no later one's way.
 
 >>> one = fresh(issuer=1, holder=2, today=date(2026, 11, 22), run="00012345")
 >>> one["note"]["number"], one["issuer"]["party"]

@@ -114,7 +114,7 @@ def send(chain: Chain, content: Mapping[str, Any], *, sender: Signer | None, try
     :param sender: who pays; may be left out where gas is free
     :param try_first: ask the contract first, and send nothing that it would refuse
     :raises RefusedByContractError: the contract would refuse it
-    :raises CliError: there is no contract at the address, gas costs and nobody pays, or it was not mined in time
+    :raises CliError: no contract stands at the address, nobody pays for gas, or it was not mined in time
     :raises NodeError: the node cannot be asked, or did not take the transaction
     """
     ready = _ready(content)

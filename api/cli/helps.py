@@ -16,14 +16,14 @@ from typing import Any, Final
 __all__ = ["COMMANDS", "OPTIONS", "PANELS", "translate", "walk"]
 
 PANELS: Final = {
-    "ARGUMENTS_PANEL_TITLE": "参数",
-    "OPTIONS_PANEL_TITLE": "选项",
-    "COMMANDS_PANEL_TITLE": "命令",
-    "REQUIRED_LONG_STRING": "[必填]",
-    "DEFAULT_STRING": "[默认：{}]",
-    "ENVVAR_STRING": "[环境变量：{}]",
+    "ARGUMENTS_PANEL_TITLE": ("Arguments", "参数"),
+    "OPTIONS_PANEL_TITLE": ("Options", "选项"),
+    "COMMANDS_PANEL_TITLE": ("Commands", "命令"),
+    "REQUIRED_LONG_STRING": ("[required]", "[必填]"),
+    "DEFAULT_STRING": ("[default: {}]", "[默认：{}]"),
+    "ENVVAR_STRING": ("[env var: {}]", "[环境变量：{}]"),
 }
-"""What typer itself writes around help, in Chinese."""
+"""What typer itself writes around help."""
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "": (
@@ -39,7 +39,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "显示链、链头、合约与网关各部分；全部正常才返回 0",
     ),
     "token": ("API tokens", "接口令牌"),
-    "token create": ("Make a token; with --operator in the gateway's own database", "创建令牌；--operator 直接写入网关数据库"),
+    "token create": (
+        "Make a token; with --operator in the gateway's own database",
+        "创建令牌；--operator 直接写入网关数据库",
+    ),
     "token list": ("List the tokens of the caller's party", "列出本方的令牌"),
     "token revoke": ("Revoke a token by its id", "按编号撤销令牌"),
     "party": ("Parties, their roles and keys", "参与方及其角色与密钥"),
@@ -95,7 +98,6 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
 }
 
-_KEY = ("the party's own key (keystore v3); without it the gateway's entrusted key signs", "自有密钥（keystore v3）；未给出时由网关托管的密钥签署")  # fmt: skip
 
 OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     # everywhere
@@ -114,7 +116,10 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     # shared
     "bill": ("the bill's id", "提单编号"),
     "party": ("the party's number", "参与方编号"),
-    "key": _KEY,
+    "key": (
+        "the party's own key (keystore v3); else the gateway's entrusted key signs",
+        "自有密钥（keystore v3）；未给出时由网关托管的密钥签署",
+    ),
     "password-file": (
         "file whose first line is the key's password; else LANDBRIDGE_KEY_PASSWORD_FILE, or it is asked for",
         "首行为密钥口令的文件；未给出时为 LANDBRIDGE_KEY_PASSWORD_FILE，或提示输入",
@@ -123,7 +128,10 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "no-wait": ("do not wait until the act is mined", "不等待打包"),
     "out": ("write to this new file", "写入此新文件"),
     "reason": ("the reason; a salted digest goes on the chain", "理由；链上只记录加盐摘要"),
-    "deadline": ("last second in which the act may execute; an hour from now", "行为可执行的最后时刻；默认一小时后"),
+    "deadline": (
+        "last second in which the act may execute; an hour from now",
+        "行为可执行的最后时刻；默认一小时后",
+    ),
     # serve, demo
     "host": ("address to listen on", "监听地址"),
     "port": ("port to listen on; 0 takes a free one", "监听端口；0 表示任选空闲端口"),
@@ -139,24 +147,48 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "demo bills: once": ("stop after the story, whatever else is said", "演示后停止"),
     # node
     "node status: rpc": ("ask this node itself, not the gateway", "直接询问此节点，不经网关"),
-    "node status: deployment": ("a deployment's record, to check the contracts", "部署记录文件，用于核对合约"),
+    "node status: deployment": (
+        "a deployment's record, to check the contracts",
+        "部署记录文件，用于核对合约",
+    ),
     # token
-    "token create: party": ("the party, where the operator makes its first token", "参与方（运营方为其创建首个令牌时）"),
-    "scope": ("a scope: read, write, sign, tokens; may be repeated", "权限：read、write、sign、tokens，可重复"),
+    "token create: party": (
+        "the party, where the operator makes its first token",
+        "参与方（运营方为其创建首个令牌时）",
+    ),
+    "scope": (
+        "a scope: read, write, sign, tokens; may be repeated",
+        "权限：read、write、sign、tokens，可重复",
+    ),
     "label": ("what the token is for", "令牌用途"),
     "days": ("days until it expires", "有效天数"),
-    "operator": ("make the operator's own token, with access to the database", "直接在数据库中创建运营方令牌"),
+    "operator": (
+        "make the operator's own token, with access to the database",
+        "直接在数据库中创建运营方令牌",
+    ),
     "token": ("the token's id", "令牌编号"),
     # party
     "name": ("the name in English", "英文名称"),
     "name-zh": ("the name in Chinese", "中文名称"),
     "country": ("country, ISO 3166-1 alpha-2", "国家代码（ISO 3166-1 两位字母）"),
     "role": ("a role to begin with; may be repeated", "初始角色，可重复"),
-    "own-key": ("the party's own signing key; its reader key lies beside it", "自有签名密钥；阅读密钥与其同目录"),
-    "party keygen: out": ("the signing key's file; the reader key goes beside it", "签名密钥文件；阅读密钥存于同目录"),
-    "party role grant: name": ("the role: carrier, forwarder, bank, importer, exporter, …", "角色：carrier、forwarder、bank、importer、exporter 等"),
+    "own-key": (
+        "the party's own signing key; its reader key lies beside it",
+        "自有签名密钥；阅读密钥与其同目录",
+    ),
+    "party keygen: out": (
+        "the signing key's file; the reader key goes beside it",
+        "签名密钥文件；阅读密钥存于同目录",
+    ),
+    "party role grant: name": (
+        "the role: carrier, forwarder, bank, importer, exporter, …",
+        "角色：carrier、forwarder、bank、importer、exporter 等",
+    ),
     "party role end: name": ("the role", "角色"),
-    "from": ("when it begins: Unix seconds or a span such as 7d; now", "起始：Unix 秒数或 7d 这样的时长；默认现在"),
+    "from": (
+        "when it begins: Unix seconds or a span such as 7d; now",
+        "起始：Unix 秒数或 7d 这样的时长；默认现在",
+    ),
     "until": ("when it ends; open", "终止；默认无期限"),
     "new-key": ("the new key", "新密钥"),
     "new-password-file": ("file with the new key's password", "新密钥的口令文件"),
@@ -178,11 +210,17 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "bill check: file": ("the document, or - for standard input", "单证文件，- 表示标准输入"),
     "bill issue: file": ("the document, or - for standard input", "单证文件，- 表示标准输入"),
     "holder": ("the holder's number, as the document names it", "持有人编号，须与单证一致"),
-    "reader": ("a further party that may read the document; may be repeated", "其他可阅读单证的参与方，可重复"),
+    "reader": (
+        "a further party that may read the document; may be repeated",
+        "其他可阅读单证的参与方，可重复",
+    ),
     "state": ("only bills in this state", "仅列出此状态的提单"),
     "to": ("the party that takes it", "受让参与方"),
     "offer": ("leave it to the taker to accept", "发出要约，待受让人接受"),
-    "expiry": ("until when it can be accepted: Unix seconds or 90m, 48h, 7d; 72h", "要约截止：Unix 秒数或 90m、48h、7d；默认 72h"),
+    "expiry": (
+        "until when it can be accepted: Unix seconds or 90m, 48h, 7d; 72h",
+        "要约截止：Unix 秒数或 90m、48h、7d；默认 72h",
+    ),
     "accept": ("accept the surrender", "接受提示"),
     "refuse": ("refuse it, with --reason", "拒绝提示，须附 --reason"),
     "evidence": ("the delivery record; a salted digest goes on the chain", "交付记录；链上只记录加盐摘要"),
@@ -196,7 +234,7 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "expect-issuer": ("the party that must have issued it", "应为签发人的参与方"),
     "bill verify: confirmations": ("blocks that must lie on the last act", "最近行为之上须有的区块数"),
     "bill verify: out": ("write the verdict to this new file", "将结论写入此新文件"),
-}  # fmt: skip
+}
 
 _GLOBAL = {
     "global_json": "json",

@@ -1,4 +1,4 @@
-"""``landbridge intent``: acts as files — prepared, signed offline, handed to a gateway or straight to the chain."""
+"""``landbridge intent``: acts as files — prepared, signed offline, handed to a gateway or the chain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from api.cli.run import Run, command
 
 __all__ = ["app"]
 
-app = typer.Typer()
+app = typer.Typer(no_args_is_help=True)
 ActFile = Annotated[str, typer.Argument(metavar="FILE")]
 
 
@@ -80,7 +80,11 @@ def sign(
     content = read_act(file)
     typed, done = content["typed_data"], content["signatures"]
     _, message, domain = act_of(typed)
-    for name, value in (("contract", domain.verifying_contract), ("chain", domain.chain_id), *message.items()):
+    for name, value in (
+        ("contract", domain.verifying_contract),
+        ("chain", domain.chain_id),
+        *message.items(),
+    ):
         run.errors.print(f"  {name}: {value}", soft_wrap=True)
     if key is not None:
         signature = sign_typed_data(typed, Keys(run, key, password_file=password_file))
@@ -118,7 +122,9 @@ def submit(
     return _send(run, content, rpc, sender_key, password_file)
 
 
-def _send(run: Run, content: Any, rpc: str, sender_key: Path | None, password_file: Path | None) -> int | None:
+def _send(
+    run: Run, content: Any, rpc: str, sender_key: Path | None, password_file: Path | None
+) -> int | None:
     from dataclasses import asdict
 
     from api.cli.acts import act_of

@@ -125,7 +125,7 @@ def make_keys(run: Run, out: Path, password_file: Path | None) -> dict[str, str]
     :return: the account, the reader key's public half, and the two files
     :raises CliError: a file of that name is there already
     """
-    from eth_keyfile import create_keyfile_json
+    from eth_keyfile.keyfile import create_keyfile_json
 
     from chain.signers import KeySigner
     from vault.keys import PrivateKey

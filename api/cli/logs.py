@@ -1,11 +1,11 @@
 """The gateway's log: one JSON object a line on standard error, in UTC, without personal data.
 
-An exception is told by its kind and the places it passed, never by its message or values, which may hold what a
-caller sent.
+An exception is told by its kind and the places it passed, never by its message or values: they may hold what
+a caller sent.
 
 >>> configure("info")  # doctest: +SKIP
 >>> structlog.get_logger("landbridge").info("started", port=8600)  # doctest: +SKIP
-{"port": 8600, "event": "started", "level": "info", "logger": "landbridge", "time": "2026-11-22T12:00:00.000000Z"}
+{"port": 8600, "event": "started", "logger": "landbridge", "level": "info", "time": "2026-11-22T12:00:00Z"}
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def build(lang: str) -> Any:
     app = typer.Typer(
         add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
     )
-    app.callback(invoke_without_command=False)(root)
+    app.callback(invoke_without_command=True)(root)
     serving.register(app)
     groups = {
         "demo": demo.app,
@@ -41,7 +41,7 @@ def build(lang: str) -> Any:
         "bill": bill.app,
     }
     for name, group in groups.items():
-        app.add_typer(group, name=name, no_args_is_help=True)
+        app.add_typer(group, name=name)
     tree = typer.main.get_command(app)
     translate(tree, lang)
     return tree
@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code (:class:`~api.cli.errors.ExitCode`)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     lang = language_of(None, os.environ, given)
-    if lang == "zh":  # in English typer's own titles are ours
-        _title()
+    if lang == "zh" or "typer.rich_utils" in sys.modules:  # it loads slowly, and is English by itself
+        _title(lang)
     try:
         code = build(lang).main(args=given, prog_name="landbridge", standalone_mode=False)
         sys.stdout.flush()
@@ -72,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.OK
 
 
-def _title() -> None:
+def _title(lang: str) -> None:
     from typer import rich_utils
 
-    for name, title in PANELS.items():
-        setattr(rich_utils, name, title)
+    for name, titles in PANELS.items():
+        setattr(rich_utils, name, titles[lang == "zh"])
 
 
 def _usage(error: Any, lang: str, as_json: bool) -> int:
@@ -84,7 +84,7 @@ def _usage(error: Any, lang: str, as_json: bool) -> int:
     context = getattr(error, "ctx", None)
     kind = type(error).__name__
     if kind == "NoArgsIsHelpError":
-        sys.stderr.write(error.format_message() + "\n")
+        sys.stderr.write(error.format_message())
         return ExitCode.USAGE
     parameter = getattr(error, "param", None)
     name = "/".join(getattr(parameter, "opts", None) or []) if parameter is not None else ""
@@ -97,7 +97,9 @@ def _usage(error: Any, lang: str, as_json: bool) -> int:
     elif kind == "BadParameter" and name:
         sentence = text(lang, "error.usage-bad-value", name=name, message=error.message)
     elif error.message.startswith("No such command"):
-        sentence = text(lang, "error.usage-no-command", name=error.message.partition("'")[2].partition("'")[0])
+        sentence = text(
+            lang, "error.usage-no-command", name=error.message.partition("'")[2].partition("'")[0]
+        )
     else:
         sentence = text(lang, "error.usage", message=error.format_message())
     tell(Failure("usage", ExitCode.USAGE, sentence), lang, json_too=as_json)

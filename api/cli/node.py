@@ -13,7 +13,7 @@ from api.cli.run import Run, command
 
 __all__ = ["app"]
 
-app = typer.Typer()
+app = typer.Typer(no_args_is_help=True)
 
 
 @command(app, "status")
@@ -24,10 +24,7 @@ def status(
     deployment: Annotated[Path | None, typer.Option("--deployment", metavar="FILE")] = None,
 ) -> int:
     """Show the chain, its head, the contracts and the gateway's parts; exit 0 only if all is well."""
-    if rpc is None:
-        document = _of_gateway(run)
-    else:
-        document = _of_node(rpc, chain_id, deployment)
+    document = _of_gateway(run) if rpc is None else _of_node(rpc, chain_id, deployment)
     run.result(document, lambda console: _render(run, console, document))
     return ExitCode.OK if document["well"] else ExitCode.NEGATIVE
 

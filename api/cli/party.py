@@ -1,4 +1,4 @@
-"""``landbridge party``: parties — admitted, listed, given roles, suspended; and keys that a party keeps itself."""
+"""``landbridge party``: parties — admitted, listed, given roles, suspended; and keys of a party's own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer()
-role = typer.Typer()
+app = typer.Typer(no_args_is_help=True)
+role = typer.Typer(no_args_is_help=True)
 app.add_typer(role, name="role")
 
 Name = Annotated[str, typer.Option("--name", metavar="TEXT")]

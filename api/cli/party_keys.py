@@ -17,7 +17,7 @@ from api.cli.run import Run, command
 
 __all__: list[str] = []
 
-key = typer.Typer()
+key = typer.Typer(no_args_is_help=True)
 app.add_typer(key, name="key")
 
 NewKey = Annotated[Path, typer.Option("--new-key", metavar="FILE")]

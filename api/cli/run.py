@@ -16,7 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, get_type_hints
 
@@ -149,7 +149,7 @@ def _with_globals(function: Callable[..., int | None]) -> Callable[..., None]:
         raise typer.Exit(int(code or 0))
 
     hints = get_type_hints(function, include_extras=True)
-    first, *own = inspect.signature(function).parameters.values()
+    _run, *own = inspect.signature(function).parameters.values()
     parameters = [
         inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
         *(
@@ -198,7 +198,9 @@ def root(
         found = version_of("landbridge")
         run.result({"landbridge": found}, lambda console: console.print(f"landbridge {found}"))
         raise typer.Exit(0)
-    ctx.obj = replace(given)
+    if ctx.invoked_subcommand is None:
+        raise typer.Exit(int(run.fail(CliError("no-command", ExitCode.USAGE))))
+    ctx.obj = given
 
 
 def _check_lang(lang: str | None) -> None:

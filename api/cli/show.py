@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["findings", "intent_rows", "moment", "pairs", "short", "table", "verdict"]
 
-_STYLES = {
-    "pass": "green",
-    "fail": "bold red",
-    "unknown": "yellow",
-    "error": "bold red",
-    "warning": "yellow",
-}
+_STYLES = {"✓": "green", "✗": "bold red", "?": "yellow", "error": "bold red", "warning": "yellow"}
 _MARKS = {"pass": "✓", "fail": "✗", "unknown": "?"}
 
 
@@ -51,7 +45,7 @@ def pairs(console: Console, rows: Iterable[tuple[str, object]]) -> None:
 
 
 def table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; a cell that is a verdict's word is coloured."""
+    """A table; a cell that begins with a result's mark is coloured."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -59,7 +53,7 @@ def table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[obje
     grid = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         cells = ["-" if value is None else plain(str(value)) for value in row]
-        grid.add_row(*(Text(cell, style=_STYLES.get(cell.strip("✓✗? "), ""), overflow="fold") for cell in cells))
+        grid.add_row(*(Text(cell, style=_STYLES.get(cell[:1], ""), overflow="fold") for cell in cells))
     console.print(grid)
 
 
@@ -80,7 +74,7 @@ def intent_rows(lang: str, intent: Intent) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
         (text(lang, "act"), f"{intent['room']} {intent['act']}"),
         (text(lang, "subject"), intent["subject"]),
-        (text(lang, "status"), intent["status"]),
+        (text(lang, "status"), text(lang, f"status.{intent['status']}")),
         (text(lang, "id"), intent["id"]),
     ]
     if intent["block"] is not None:
@@ -102,10 +96,10 @@ def verdict(console: Console, lang: str, answer: Verdict) -> None:
         [
             (
                 check["name"],
-                f"{_MARKS[check['result']]} {check['result']}",
+                f"{_MARKS[check['result']]} {text(lang, 'result.' + check['result'])}",
                 text(lang, "yes") if check["required"] else "",
                 check[lang],
-                check["scope"],
+                text(lang, f"scope.{check['scope']}"),
                 check["block"]["number"] if check["block"] else None,
             )
             for check in answer["checks"]
@@ -113,7 +107,7 @@ def verdict(console: Console, lang: str, answer: Verdict) -> None:
     )
     passed = answer["verdict"] == "pass"
     line = Text(text(lang, "verdict") + ": ", style="bold")
-    line.append(answer["verdict"], style=_STYLES[answer["verdict"]])
+    line.append(text(lang, f"result.{answer['verdict']}"), style=_STYLES[_MARKS[answer["verdict"]]])
     if not passed:
         line.append("  " + text(lang, "verdict-reasons", reasons=", ".join(answer["reasons"])))
     console.print(line)

@@ -90,7 +90,7 @@ class Story:
         self._seed = ""
 
     def play(self, run: str) -> Iterator[Step]:
-        """The steps, each given when it is done. A step that cannot be made does not hold, and ends the story.
+        """The steps, each given when done. One that cannot be made does not hold, and ends the story.
 
         :param run: eight digits that no other run had
         """
@@ -143,7 +143,9 @@ class Story:
         """What acts came to: the bill must now stand so, and be controlled by that actor."""
         found = who.gateway.bill(self.bill)
         held = (found["state"], found["holder"]) == (state, self._actors[holder].party)
-        result = self._say("state", state=found["state"], holder=self._name_of(found["holder"]))
+        result = self._say(
+            "state", state=text(self._lang, f"state.{found['state']}"), holder=self._name_of(found["holder"])
+        )
         gas = sum(one["gas_used"] or 0 for one in intents)
         return _Came(held, result, intents[-1]["block"], gas)
 
@@ -203,12 +205,12 @@ class Story:
         opened = who.gateway.open(self.bill)
         self._document, self._seed = opened["document"], opened["seed"]
         verdict = self._ask(self._document)
-        count = {name: 0 for name in ("pass", "fail", "unknown")}
+        count = dict.fromkeys(("pass", "fail", "unknown"), 0)
         for check in verdict["checks"]:
             count[check["result"]] += 1
         result = self._say(
             "verdict",
-            verdict=verdict["verdict"],
+            verdict=text(self._lang, f"result.{verdict['verdict']}"),
             passed=count["pass"],
             fail=count["fail"],
             unknown=count["unknown"],

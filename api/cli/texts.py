@@ -77,6 +77,27 @@ _WORDS: Final = {
     "yes": ("yes", "是"),
 }
 
+_STATES: Final = {
+    "result.fail": ("fail", "未通过"),
+    "result.pass": ("pass", "通过"),
+    "result.unknown": ("unknown", "无法判定"),
+    "scope.chain": ("chain", "链"),
+    "scope.document": ("document", "单证"),
+    "scope.gateway": ("gateway", "网关"),
+    "scope.registry": ("registry", "登记处"),
+    "state.accepted": ("accepted", "已接受提示"),
+    "state.delivered": ("delivered", "已交付"),
+    "state.issued": ("issued", "已签发"),
+    "state.surrendered": ("surrendered", "已提示"),
+    "state.voided": ("voided", "已作废"),
+    "status.done": ("done", "已完成"),
+    "status.expired": ("expired", "已过期"),
+    "status.mined": ("mined", "已打包"),
+    "status.pending": ("pending", "待发送"),
+    "status.refused": ("refused", "被拒绝"),
+    "status.sent": ("sent", "已发送"),
+}
+
 _MESSAGES: Final = {
     "act-signed": (
         "Signed: {file}. Hand it in with: landbridge intent submit {file}",
@@ -95,7 +116,7 @@ _MESSAGES: Final = {
     "check-sound": ("No error; warnings: {warnings}", "未发现错误；提示 {warnings} 项"),
     "check-unsound": ("Errors: {errors}; warnings: {warnings}", "错误 {errors} 项；提示 {warnings} 项"),
     "embedded-warning": (
-        "Warning: this chain is the gateway's own. It survives crashes, and protects nobody against its operator.",
+        "Warning: the chain is the gateway's own. It survives crashes but protects nobody from its operator.",
         "警告：该链由网关自行运行，可防故障，不能防范其运营方。",
     ),
     "failed": ("error [{code}] {sentence}", "错误 [{code}] {sentence}"),
@@ -124,10 +145,10 @@ _MESSAGES: Final = {
     "usage-hint": ("  see: {command} --help", "  用法：{command} --help"),
     "verdict-reasons": ("(not passed: {reasons})", "（未通过：{reasons}）"),
     "void-prepared": (
-        "Prepared: {file}. The issuer cosigns with: landbridge intent sign {file}; then the holder: landbridge bill "
-        "void BILL --act {file} --cosignature HEX",
-        "已准备：{file}。签发人会签：landbridge intent sign {file}；随后持有人执行：landbridge bill void BILL --act "
-        "{file} --cosignature HEX",
+        "Prepared: {file}. The issuer cosigns with: landbridge intent sign {file}\n"
+        "Then the holder: landbridge bill void BILL --act {file} --cosignature HEX",
+        "已准备：{file}。签发人会签：landbridge intent sign {file}\n"
+        "随后持有人执行：landbridge bill void BILL --act {file} --cosignature HEX",
     ),
 }
 
@@ -140,7 +161,7 @@ _DEMO: Final = {
     "came.note-taken": ("refused by the chain: note-taken", "被链拒绝：note-taken（该运单已有提单）"),
     "came.state": ("{state}, controlled by {holder}", "{state}，由{holder}控制"),
     "came.verdict": (
-        "{verdict}: {passed} checks pass, {fail} fail, {unknown} cannot be answered here; required {required}",
+        "{verdict}: {passed} checks pass, {fail} fail, {unknown} unknown here; {required} were required",
         "{verdict}：{passed} 项通过，{fail} 项未通过，{unknown} 项在此无法判定；其中必需 {required} 项",
     ),
     "demo-admitting": ("Admitting {name} …", "正在接纳{name} …"),
@@ -164,6 +185,10 @@ _DEMO: Final = {
         "Found again as the last run left it: chain head {head}, {count} bill(s):",
         "与上次结束时一致：链头 {head}，提单 {count} 份：",
     ),
+    "demo-serve": (
+        "To keep it running: landbridge demo bills --serve --data-dir {data_dir}",
+        "如需持续运行：landbridge demo bills --serve --data-dir {data_dir}",
+    ),
     "demo-starting": ("Opening the gateway in {data_dir} …", "正在打开网关，数据目录 {data_dir} …"),
     "demo-try": ("try: curl -H @{header} {url}/v1/bills", "试用：curl -H @{header} {url}/v1/bills"),
     "demo-try-cli": (
@@ -177,14 +202,20 @@ _DEMO: Final = {
         "{carrier_a} accepts the surrender and delivers",
         "{carrier_a}接受提示并交付货物",
     ),
-    "step.issue": ("{carrier_a} issues a bill to the order of {exporter}", "{carrier_a}签发提单，凭{exporter}指示"),
+    "step.issue": (
+        "{carrier_a} issues a bill to the order of {exporter}",
+        "{carrier_a}签发提单，凭{exporter}指示",
+    ),
     "step.second-issue": (
         "{carrier_b} issues a second bill for the same consignment note",
         "{carrier_b}就同一运单再次签发提单",
     ),
     "step.surrender": ("{importer} surrenders the bill", "{importer}提示提单请求提货"),
     "step.tampered": ("{bank} is shown a tampered copy", "{bank}收到一份被改动的副本"),
-    "step.to-bank": ("{exporter} transfers the bill to the order of {bank}", "{exporter}将提单转让，凭{bank}指示"),
+    "step.to-bank": (
+        "{exporter} transfers the bill to the order of {bank}",
+        "{exporter}将提单转让，凭{bank}指示",
+    ),
     "step.to-importer": ("{bank} transfers the bill to {importer}", "{bank}将提单转让给{importer}"),
     "step.verify": ("{bank} verifies the bill", "{bank}核验提单"),
     "step.verify-delivered": ("{bank} verifies the bill again", "{bank}再次核验提单"),
@@ -200,7 +231,10 @@ _ERRORS: Final = {
         "give --accept, or --refuse with --reason TEXT",
         "请给出 --accept，或 --refuse 并附 --reason TEXT",
     ),
-    "error.bad-field": ("a field is given as NAME=VALUE, not {value}", "字段须写作 NAME=VALUE，而不是 {value}"),
+    "error.bad-field": (
+        "a field is given as NAME=VALUE, not {value}",
+        "字段须写作 NAME=VALUE，而不是 {value}",
+    ),
     "error.bad-time": (
         "{value} is no time: give Unix seconds, or a span such as 90m, 48h or 7d",
         "{value} 不是有效时间：请给出 Unix 秒数，或 90m、48h、7d 这样的时长",
@@ -263,6 +297,7 @@ _ERRORS: Final = {
         "不支持的语言：{lang}（可用 zh 或 en）",
     ),
     "error.log-level": ("no level is called {level}: {known}", "没有日志级别 {level}：{known}"),
+    "error.no-command": ("no command is given; see: landbridge --help", "未给出命令；见 landbridge --help"),
     "error.no-contract": ("there is no contract at {contract} on this chain", "该链的 {contract} 处没有合约"),
     "error.no-gateway": (
         "what answers at {url} is no gateway (status {status})",
@@ -345,7 +380,7 @@ _ERRORS: Final = {
     "error.void-other": ("{file} is not the voiding of this bill", "{file} 不是作废该提单的行为"),
 }
 
-TEXTS: Final[Mapping[str, tuple[str, str]]] = {**_WORDS, **_MESSAGES, **_DEMO, **_ERRORS}
+TEXTS: Final[Mapping[str, tuple[str, str]]] = {**_WORDS, **_STATES, **_MESSAGES, **_DEMO, **_ERRORS}
 
 
 def text(lang: str, key: str, /, **params: object) -> str:

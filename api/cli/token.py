@@ -1,4 +1,4 @@
-"""``landbridge token``: API tokens — made, listed, revoked; and the operator's first, made beside the gateway."""
+"""``landbridge token``: API tokens — made, listed, revoked; the operator's first, beside the gateway."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from api.cli.run import Run, command
 
 __all__ = ["app", "make_operator_token"]
 
-app = typer.Typer()
+app = typer.Typer(no_args_is_help=True)
 _DAY = 86_400
 
 

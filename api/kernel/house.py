@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -78,6 +79,7 @@ class House:
         self.keystore = keystore
         self._readers = readers
         self._open_readers: dict[PublicKey, PrivateKey] = {}
+        self._unlocking = threading.Lock()
         self.changes = Changes()
         accounts = _Accounts(settings.data_dir / "keys" / "accounts.json", keystore)
         self.administrator: Signer = accounts.signer("administrator")
@@ -158,7 +160,7 @@ class House:
 
     def artifact(self, room: Room) -> Artifact:
         """The room's compiled contract."""
-        return Artifact.load(room.contract)
+        return room.artifact
 
     def domain(self, room: Room) -> Domain:
         """The EIP-712 domain under which the room's acts are signed."""
@@ -216,18 +218,20 @@ class House:
     def entrusted_reader(self, public: PublicKey) -> PrivateKey | None:
         """The private half of a reader key, if it was entrusted to this gateway."""
         if public not in self._open_readers:  # unlocking costs 64 MiB and a moment, by design
-            try:
-                key = self._readers.open(key_id(public), self.settings.secret("keystore_password"))
-            except KeyMissingError:
-                return None
-            self._open_readers[public] = key
+            with self._unlocking:
+                if public not in self._open_readers:
+                    try:
+                        key = self._readers.open(key_id(public), self.settings.secret("keystore_password"))
+                    except KeyMissingError:
+                        return None
+                    self._open_readers[public] = key
         return self._open_readers[public]
 
-    def party_name(self, session: Session, number: int) -> str | None:
-        """What a party is called here."""
+    def party_label(self, session: Session, number: int) -> str:
+        """What a party is called here, with its number; the number alone where no name is known."""
         row = session.get(PartyRow, number)
         profile = session.get(ProfileRow, row.profile) if row else None
-        return profile.name if profile else None
+        return f"{profile.name} ({number})" if profile else f"party {number}"
 
 
 def _step(room: Room, administrator: Address) -> Step:

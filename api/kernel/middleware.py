@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.kernel.problems import MEDIA_TYPE, TEXTS, language_of, problem
 from api.kernel.routes.operations import Metrics
+from chain.canonical import pointer
+from chain.db import is_full
 from chain.errors import LandbridgeError
 from vault.errors import VaultError
 
 __all__ = ["install"]
 
 _LOG = structlog.get_logger("landbridge.http")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -37,15 +40,16 @@ def install(app: FastAPI, *, max_body: int) -> None:
     app.add_exception_handler(VaultError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(OperationalError, _on_database)
-    app.add_exception_handler(Exception, _on_anything)
+    app.add_exception_handler(DBAPIError, _on_database)
     app.add_middleware(_Boundary, max_body=max_body, metrics=app.state.metrics)
 
 
-def _answer(request: Request, code: str, **members: Any) -> JSONResponse:
+def _answer(
+    request: Request, code: str, further: Mapping[str, str] | None = None, **members: Any
+) -> JSONResponse:
     language = language_of(request.headers.get("accept-language"))
     body = problem(code, language=language, **members)
-    headers = {"content-language": language, "vary": "Accept-Language"}
+    headers = {"content-language": language, "vary": "Accept-Language", **(further or {})}
     if body["status"] == 401:
         headers["www-authenticate"] = "Bearer"
     if body["status"] == 503:
@@ -71,19 +75,35 @@ async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     findings = []
     for item in error.errors()[:50]:
-        place = [str(part) for part in item["loc"]]
-        where, path = place[0], "/" + "/".join(p.replace("~", "~0").replace("/", "~1") for p in place[1:])
+        where, *place = item["loc"]
+        if where == "body":
+            place = _place(error.body, place, missing=item["type"] == "missing")
         findings.append(
             {
                 "code": item["type"].replace("_", "-"),
                 "severity": "error",
-                "path": path[:300],
+                "path": pointer(place)[:300],
                 "en": f"{where}: {item['msg']}"[:300],
                 "zh": f"{where}：该字段不符合要求",
             }
         )
     first = findings[0]
-    return _answer(request, "request-malformed", detail=f"{first['path']}: {first['en']}", findings=findings)
+    detail = f"{first['path'] or 'the whole'}: {first['en']}"
+    return _answer(request, "request-malformed", detail=detail, findings=findings)
+
+
+def _place(body: Any, steps: Sequence[str | int], *, missing: bool) -> list[str | int]:
+    """The steps that lead through the body: where a member may have several shapes, the framework puts the
+    name of the shape among them."""
+    place: list[str | int] = []
+    for number, step in enumerate(steps):
+        known = isinstance(body, dict) and step in body
+        known |= isinstance(body, list) and isinstance(step, int) and 0 <= step < len(body)
+        if known:
+            body = body[step]
+        if known or (missing and number == len(steps) - 1):
+            place.append(step)
+    return place
 
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
@@ -91,12 +111,15 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     code = {404: "not-found", 405: "method-not-allowed", 413: "request-too-large"}.get(
         error.status_code, "request-malformed" if error.status_code < 500 else "internal"
     )
-    return _answer(request, code)
+    return _answer(request, code, error.headers)  # a refused method's names those allowed (RFC 9110, 15.5.6)
 
 
 async def _on_database(request: Request, error: Exception) -> JSONResponse:
-    _LOG.error("database", kind=type(getattr(error, "orig", error)).__name__)
-    return _answer(request, "storage-full")
+    assert isinstance(error, DBAPIError)  # noqa: S101 - registered for it
+    if not isinstance(error, OperationalError):
+        return await _on_anything(request, error)
+    _LOG.error("database", kind=type(error.orig).__name__)
+    return _answer(request, "storage-full" if is_full(error) else "database")
 
 
 async def _on_anything(request: Request, error: Exception) -> JSONResponse:
@@ -154,19 +177,31 @@ class _Boundary:
                 await (await _on_error(request, error))(scope, receive, noted)
             else:
                 await self._app(scope, limited, noted)
+        except Exception as error:
+            # Nothing may pass: the server would write the whole trace, with what it holds, into its log.
+            answer = await _on_anything(request, error)
+            if not seen.status:
+                await answer(scope, receive, noted)
         finally:
-            route = getattr(scope.get("route"), "path", "none")
+            route = _route(scope)
             seconds = time.perf_counter() - began
-            self._metrics.requests.labels(scope["method"], route, str(seen.status)).inc()
-            self._metrics.seconds.labels(scope["method"], route).observe(seconds)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.requests.labels(method, route, str(seen.status)).inc()
+            self._metrics.seconds.labels(method, route).observe(seconds)
             _LOG.info(
                 "request",
                 id=identity,
-                method=scope["method"],
+                method=method,
                 route=route,
                 status=seen.status,
                 ms=round(seconds * 1000, 1),
             )
+
+
+def _route(scope: Scope) -> str:
+    """The route's own pattern: never the path, which may hold anything."""
+    included = scope.get("fastapi", {}).get("effective_route_context")
+    return getattr(included or scope.get("route"), "path", None) or "none"
 
 
 class _Seen:

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 __all__ = ["MEDIA_TYPE", "TEXTS", "Text", "language_of", "problem"]
 
 MEDIA_TYPE: Final = "application/problem+json"
+_LONGEST: Final = 400
 
 
 class Text(NamedTuple):
@@ -35,6 +36,7 @@ _ADMIN = ("ask the gateway's operator", "请联系网关运营方")
 _FIELDS = ("mend the named field and send it again", "请更正所指字段后重新提交")
 _LATER = ("try again later; nothing was lost", "请稍后重试，数据没有丢失")
 _FILE = ("take a fresh copy of the document from its holder", "请向持有人重新索取文件")
+_SHOWN = ("ask who showed the document to show it again", "请出示单证的一方重新出示")
 _JSON = ("send valid JSON (RFC 8259, UTF-8)", "请发送合法的 JSON（RFC 8259，UTF-8）")
 
 TEXTS: Final[dict[str, Text]] = {
@@ -100,8 +102,13 @@ TEXTS: Final[dict[str, Text]] = {
         "write amounts as decimal strings",
         "金额与重量请写成十进制字符串",
     ),
-    "json-syntax": Text(400, "The JSON is damaged or cut off", "JSON 损坏或不完整", *_JSON),
-    "json-value": Text(400, "The value has no canonical form", "该值没有规范形式", *_JSON),
+    "json": Text(400, "The JSON cannot be taken", "JSON 无法接受", *_JSON),
+    "json-syntax": Text(400, "The text is not JSON", "内容不是 JSON", *_JSON),
+    "json-truncated": Text(
+        400, "The JSON ends too early", "JSON 不完整", "send the whole text again", "请重新发送完整内容"
+    ),
+    "json-surrogate": Text(400, "A JSON text holds half a character", "JSON 文本含有不完整的字符", *_JSON),
+    "json-not-canonical": Text(400, "The value has no canonical form", "该值没有规范形式", *_JSON),
     # documents
     "document-refused": Text(
         422,
@@ -117,9 +124,18 @@ TEXTS: Final[dict[str, Text]] = {
         "use a format that the API lists",
         "请使用接口列出的格式",
     ),
-    "document-altered": Text(
-        422, "The document is not the one that was issued", "单证与签发内容不一致", *_FILE
+    "note-identity": Text(422, "The consignment note cannot be identified", "无法确认运单身份", *_FIELDS),
+    "digest": Text(422, "A digest or its seed is malformed", "摘要或其种子格式错误", *_FILE),
+    "digest-field-missing": Text(422, "The document has no such field", "单证没有该字段", *_FIELDS),
+    "digest-field-proof": Text(
+        422, "The proof does not show this field of the document", "该证明不能证实单证字段", *_FILE
     ),
+    "merkle": Text(422, "The proof is malformed", "证明格式错误", *_FILE),
+    "merkle-inclusion": Text(422, "The proof does not show the entry", "证明不能证实该条目", *_FILE),
+    "merkle-consistency": Text(
+        422, "The proof does not show that the log only grew", "证明不能证实日志只增不改", *_FILE
+    ),
+    "merkle-range": Text(422, "The log has no such entry", "日志没有该条目", *_FIELDS),
     "reader-key-unknown": Text(
         409,
         "This party has no reader key",
@@ -127,6 +143,29 @@ TEXTS: Final[dict[str, Text]] = {
         "the party must enrol one first",
         "该方需先登记阅读密钥",
     ),
+    "reader-key": Text(
+        422,
+        "The reader key cannot be used",
+        "阅读密钥不可用",
+        "enrol an X25519 public key",
+        "请登记 X25519 公钥",
+    ),
+    "reader-key-locked": Text(500, "A reader key cannot be opened", "阅读密钥无法打开", *_ADMIN),
+    "not-a-reader": Text(404, "The document is not for this key", "该单证不面向此密钥", *_SHOWN),
+    "wrap": Text(422, "The document's wrapped key cannot be used", "单证的封装密钥不可用", *_SHOWN),
+    "wrap-format": Text(422, "This is no wrapped key", "内容不是封装密钥", *_SHOWN),
+    "wrap-version": Text(422, "The wrapped key is of an unknown version", "封装密钥的版本未知", *_SHOWN),
+    "wrap-refused": Text(
+        409, "The wrapped key is not for this reader and document", "封装密钥与该阅读方或单证不符", *_SHOWN
+    ),
+    "sealed": Text(500, "The sealed document does not open", "封存的单证无法打开", *_FILE),
+    "sealed-format": Text(500, "This is no sealed document", "内容不是封存的单证", *_FILE),
+    "sealed-version": Text(
+        500, "The sealed document is of an unknown version", "封存单证的版本未知", *_ADMIN
+    ),
+    "sealed-wrong-key": Text(500, "The sealed document has another key", "封存的单证使用其他密钥", *_FILE),
+    "sealed-tampered": Text(500, "The sealed document was altered", "封存的单证被改动", *_FILE),
+    "sealed-truncated": Text(500, "The sealed document was cut off", "封存的单证不完整", *_FILE),
     # parties
     "unknown-party": Text(
         404, "Unknown party", "未知的参与方", "check the party's number", "请核对参与方编号"
@@ -224,12 +263,36 @@ TEXTS: Final[dict[str, Text]] = {
     ),
     "bad-expiry": Text(422, "The expiry is in the past", "有效期早于当前时间", *_FIELDS),
     "refused-by-chain": Text(409, "The contract refused the act", "合约拒绝该行为", *_LOOK),
+    "outbox-act": Text(409, "This act is under way with other signatures", "该行为正以其他签名处理", *_AGAIN),
     # engine
     "contract-call": Text(500, "A call could not be encoded", "合约调用编码失败", *_ADMIN),
     "contract-answer": Text(
         502, "The chain's answer is not this registry's", "链上应答与登记处不符", *_ADMIN
     ),
+    "contract-missing": Text(503, "The registry is not on this chain", "该链上没有登记合约", *_ADMIN),
+    "contract-other": Text(502, "The contract is not this registry's", "合约与登记处不符", *_ADMIN),
+    "deploy": Text(500, "The registry could not be set up", "登记合约未能部署", *_ADMIN),
     "keystore": Text(500, "A key file cannot be read", "密钥文件无法读取", *_ADMIN),
+    "keystore-missing": Text(500, "A key file is missing", "密钥文件缺失", *_ADMIN),
+    "keystore-storage": Text(500, "The key files cannot be used", "密钥文件无法使用", *_ADMIN),
+    "vault": Text(500, "The vault failed", "保险库出错", *_ADMIN),
+    "vault-context": Text(500, "The vault's context is malformed", "保险库上下文格式错误", *_ADMIN),
+    "blob": Text(500, "A stored document cannot be read", "存储的单证无法读取", *_ADMIN),
+    "blob-missing": Text(500, "A stored document is missing", "存储的单证缺失", *_ADMIN),
+    "blob-corrupt": Text(500, "A stored document was altered", "存储的单证被改动", *_ADMIN),
+    "blob-storage": Text(503, "The storage of documents cannot be used", "单证存储不可用", *_LATER),
+    "database": Text(503, "The database cannot be used", "数据库不可用", *_LATER),
+    "database-url": Text(500, "The database's address cannot be used", "数据库地址不可用", *_ADMIN),
+    "relayer": Text(503, "Acts cannot be sent now", "暂时无法发送行为", *_LATER),
+    "sender-without-funds": Text(503, "The gateway cannot pay for transactions", "网关账户余额不足", *_ADMIN),
+    "transaction-refused": Text(
+        503, "The node does not take the gateway's transactions", "节点不接受网关的交易", *_ADMIN
+    ),
+    "gas-price-limit": Text(
+        503, "Transactions cost more than the limit set", "交易费用超出设定上限", *_LATER
+    ),
+    "indexer-inconsistent": Text(503, "The node's answers do not agree", "节点应答前后不一致", *_LATER),
+    "node": Text(503, "The chain's node cannot be used", "链节点无法使用", *_LATER),
     "node-down": Text(503, "The chain's node is down", "链节点不可用", *_LATER),
     "node-hung": Text(503, "The chain's node does not answer", "链节点无响应", *_LATER),
     "node-refused": Text(502, "The chain's node refused", "链节点拒绝请求", *_ADMIN),
@@ -273,19 +336,30 @@ def problem(
 ) -> dict[str, Any]:
     """A problem's members (RFC 9457, section 3).
 
+    :param code: one without a line in the table is told as ``internal``
     :param detail: the English sentence of the case; in Chinese the code's own text stands
     :param extensions: further members, such as ``findings``
     """
-    text = TEXTS.get(code, TEXTS["internal"])
+    if code not in TEXTS:
+        code, detail, params = "internal", None, None
+    text = TEXTS[code]
     chinese = language == "zh"
     body: dict[str, Any] = {
         "type": f"/problems/{code}",
         "title": text.zh if chinese else text.en,
         "status": text.status,
-        "detail": text.zh if chinese else (detail or text.en),
+        "detail": text.zh if chinese else _shown(detail or text.en),
         "code": code,
         "next": text.next_zh if chinese else text.next_en,
     }
     if params:
-        body["params"] = dict(params)
+        body["params"] = {
+            _shown(key): _shown(value) if isinstance(value, str) else value for key, value in params.items()
+        }
     return body | extensions
+
+
+def _shown(text: str) -> str:
+    # A sentence may name what the caller sent, such as a field: it is never sent back at length.
+    plain = "".join(c if c.isprintable() else "?" for c in text[: _LONGEST + 1])
+    return plain if len(plain) <= _LONGEST else plain[:_LONGEST] + "…"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fastapi import APIRouter
 from sqlmodel import Session
 
-from chain.contracts import Reverted
+from chain.contracts import Artifact, Reverted
 from chain.errors import LandbridgeError
 from chain.indexer import Projector
 from chain.intents import Act, ActType, Address
@@ -102,6 +103,15 @@ class Room:
     router: APIRouter | None = None
     documents: tuple[DocumentType, ...] = ()
     before_signing: Callable[[Session, House, Act, int], None] | None = None
+
+    @cached_property
+    def artifact(self) -> Artifact:
+        """The room's compiled contract. It knows the errors of the contracts it asks, too: a refusal of theirs
+        passes through it unchanged."""
+        own = Artifact.load(self.contract)
+        asked = [Artifact.load(name) for name in self.links.values()]
+        errors = [item for other in asked for item in other.abi if item["type"] == "error"]
+        return Artifact(own.name, [*own.abi, *errors], own.bytecode, own.deployed_bytecode)
 
 
 class RefusedByChainError(LandbridgeError):

@@ -284,15 +284,15 @@ def _chain_checks(
     named = _number(document, "issuer")
     issuer_ok = (named is None or named == word.issuer) and expect.issuer in (None, word.issuer)
     holder_ok = expect.holder in (None, word.holder)
+    issuer, holder = (house.party_label(session, number) for number in (word.issuer, word.holder))
     overlaps = None if claim.errors else overlapping(session, house, claim.bill, document)
     checks += [
         check(
             "issuer",
             Result.UNKNOWN if named is None and expect.issuer is None else issuer_ok,
-            f"issued by party {word.issuer}" + ("" if issuer_ok else ", not by the party named"),
-            f"由参与方 {word.issuer} 签发" + ("" if issuer_ok else "，与所载签发人不符"),
+            f"issued by {issuer}" + ("" if issuer_ok else ", not by the party named"),
+            f"由{issuer}签发" + ("" if issuer_ok else "，与所载签发人不符"),
             issuer=word.issuer,
-            title=house.party_name(session, word.issuer),
             named=named,
         ),
         check(
@@ -326,10 +326,9 @@ def _chain_checks(
         check(
             "control",
             holder_ok,
-            f"party {word.holder} controls the bill" + ("" if holder_ok else ", not the party expected"),
-            f"提单由参与方 {word.holder} 控制" + ("" if holder_ok else "，与预期不符"),
+            f"{holder} controls the bill" + ("" if holder_ok else ", not the party expected"),
+            f"提单由{holder}控制" + ("" if holder_ok else "，与预期不符"),
             holder=word.holder,
-            title=house.party_name(session, word.holder),
             expected=expect.holder,
             to_order=word.to_order,
             offered_to=word.offeree or None,

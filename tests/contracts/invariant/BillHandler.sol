@@ -40,13 +40,14 @@ contract BillHandler is Acts {
         t.to = uint32(bound(to, 1, PARTIES));
         t.toOrder = toOrder;
         t.detail = store.noteAt(note);
+        if ((who >> 64) % 4 != 0) who = bound(who, 0, 1); // a carrier
         attempt(t, who, store.billAt(which), inBatch, false);
     }
 
     /// @dev Mostly an act that the bill's state allows, tried by the party whose act it is: else few bills
     /// would come far. The rest are tries that must fail.
     function act(uint256 who, uint256 kind, uint256 which, uint256 to, uint256 seconds_, bool inBatch) external {
-        BillId id = store.billAt(which);
+        BillId id = store.issuedAt(which);
         BillModel.Try memory t;
         t.act = BillAct(bound(kind, uint8(BillAct.Transfer), uint8(BillAct.Deliver)));
         if ((kind >> 128) % 4 != 0) t.act = plausible(kind, id);
@@ -62,7 +63,7 @@ contract BillHandler is Acts {
         BillModel.Try memory t;
         t.act = BillAct.Void;
         t.detail = keccak256("reason");
-        BillId id = store.billAt(which);
+        BillId id = store.issuedAt(which);
         IRailBills.Bill memory bill = bills.bill(id);
         if ((who >> 64) % 4 != 0 && bill.holder != 0) who = bill.holder - 1;
         if ((with >> 64) % 4 != 0 && bill.issuer != 0) with = bill.issuer - 1;
@@ -177,7 +178,7 @@ contract BillHandler is Acts {
             return BillAct(bound(seed, uint8(BillAct.WithdrawSurrender), uint8(BillAct.RefuseSurrender)));
         }
         bool offered = bill.offeree != 0;
-        if (!offered && seed % 3 == 0) return BillAct.Surrender;
+        if (!offered && seed % 8 == 0) return BillAct.Surrender;
         BillAct last = offered ? BillAct.Surrender : BillAct.Offer;
         return BillAct(bound(seed, uint8(BillAct.Transfer), uint8(last)));
     }

@@ -21,6 +21,7 @@ contract BillStore {
     mapping(BillId id => BillModel.Bill) private _bills;
     mapping(BillAct act => uint256 times) public done;
     mapping(BillAct act => uint256 times) public refused;
+    BillId[] private _issued;
     uint256[] private _retired;
     Move[] private _moves;
     bool public wordChangedAfterEnd;
@@ -31,12 +32,18 @@ contract BillStore {
             return;
         }
         done[t.act] += 1;
+        if (t.act == BillAct.Issue) _issued.push(id);
         BillModel.Bill storage bill = _bills[id];
         if (bill.state == BillState.Delivered || bill.state == BillState.Voided) wordChangedAfterEnd = true;
         if (bill.holder != next.holder && bill.state != BillState.None) {
             _moves.push(Move(t.act, t.signer, bill.holder, next.holder, bill.offeree));
         }
         _bills[id] = next;
+    }
+
+    /// @notice A bill that was issued, or any if none was.
+    function issuedAt(uint256 seed) external view returns (BillId) {
+        return _issued.length == 0 ? billAt(seed) : _issued[seed % _issued.length];
     }
 
     function addRetired(uint256 key) external {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -714,6 +714,34 @@ def test_a_bent_transaction_is_never_the_senders(
 )
 def test_each_malformed_transaction(chain: Chain, raw: bytes, words: str) -> None:
     with pytest.raises(NodeRefusedError, match=words):
+        chain.send_raw(raw)
+
+
+def spelled(parts: Sequence[bytes]) -> bytes:
+    body = b"".join(parts)
+    return bytes([0xF8, len(body)]) + body
+
+
+FIELDS = Account().put(Address("0x" + "11" * 20), 1, 1)[0]
+PARTS = [rlp.encode(field) for field in rlp.decode(FIELDS)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        spelled([b"\x00", *PARTS[1:]]),
+        spelled([b"\x81\x05", *PARTS[1:]]),
+        spelled([b"\x82\x00\x05", *PARTS[1:]]),
+        spelled([b"\xb8\x01\x85", *PARTS[1:]]),
+        spelled([*PARTS[:5], b"\xb9\x00\x40" + PARTS[5][2:], *PARTS[6:]]),
+        spelled([*PARTS, b"\x80"]),
+        b"\xf9\x00" + FIELDS[1:],
+        FIELDS + b"\x00",
+    ],
+)
+def test_one_transaction_has_one_spelling(chain: Chain, raw: bytes) -> None:
+    assert spelled(PARTS) == FIELDS
+    with pytest.raises(NodeRefusedError, match="cannot be read"):
         chain.send_raw(raw)
 
 

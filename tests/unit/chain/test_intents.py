@@ -12,6 +12,8 @@ from eth_account.messages import encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.domains.bills.contract import RAIL_BILL_ACTS
+from api.kernel.party_acts import PARTY_ACTS
 from chain.intents import (
     DETAIL,
     FLAG,
@@ -32,6 +34,7 @@ from chain.intents import (
 )
 from chain.signers import KeySigner
 from tests.chainlab import ADMIT, FAR, GRANT_ROLE, ISSUE, TRANSFER, VOID, transfer
+from tests.conftest import ROOT
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 DOMAIN = Domain("Landbridge RailBills", "1", 20777, Address("0x" + "ab" * 20))
@@ -144,6 +147,42 @@ class TestDigests:
         raw = bytes.fromhex(expected["r"][2:] + expected["s"][2:]) + bytes([expected["v"]])
         assert recover(digest, Signature.from_rsv(raw)) == expected["address"]
         assert KeySigner(keccak(b"cow")).sign(digest) == Signature.from_rsv(raw)
+
+
+VECTORS = json.loads((ROOT / "tests/vectors/intents.json").read_text())
+
+
+@pytest.mark.parametrize("vector", VECTORS["intents"], ids=lambda v: f"{v['contract']}.{v['act']}")
+class TestVectors:
+    """One signed act of every kind, made by eth-account, which the contracts' tests read too."""
+
+    def act_and_domain(self, vector: dict[str, Any]) -> tuple[Act, Domain]:
+        shapes = {"Parties": PARTY_ACTS, "RailBills": RAIL_BILL_ACTS}[vector["contract"]]
+        about = VECTORS["domains"][vector["contract"]]
+        domain = Domain(about["name"], about["version"], about["chainId"], about["verifyingContract"])
+        return act_from_message(shapes, vector["act"], vector["message"]), domain
+
+    def test_digest(self, vector: dict[str, Any]) -> None:
+        act, domain = self.act_and_domain(vector)
+        assert act.type.kind == vector["kind"]
+        assert "0x" + domain.separator.hex() == vector["domainSeparator"]
+        assert "0x" + act.struct_hash.hex() == vector["structHash"]
+        assert "0x" + act.digest(domain).hex() == vector["digest"]
+        members = act.typed_data(domain)["types"][vector["act"]]
+        assert members == vector["types"][vector["act"]]
+
+    def test_signatures_and_wire(self, vector: dict[str, Any]) -> None:
+        act, domain = self.act_and_domain(vector)
+        key = VECTORS["keys"][vector["signer"]]
+        signature = Signature.from_rsv(bytes.fromhex(vector["signature"][2:]))
+        assert KeySigner(bytes.fromhex(key["private"][2:])).sign(act.digest(domain)) == signature
+        assert recover(act.digest(domain), signature) == key["address"].lower()
+        words = vector["wire"]
+        subject, head, detail, r, vs = act.wire(signature, cosigners=len(vector["cosignatures"]))
+        assert ["0x" + word.hex() for word in (subject, detail, r, vs)] == [
+            words[name] for name in ("subject", "detail", "r", "vs")
+        ]
+        assert f"0x{head:064x}" == words["head"]
 
 
 class TestWire:
