@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.kernel import middleware
+from api.kernel.door import Door
 from api.kernel.house import House
 from api.kernel.room import Room
 from api.kernel.routes import documents, intents, operations, parties, tokens
@@ -97,8 +98,9 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
 def _settle(app: FastAPI, house: House) -> None:
     """What needs the open house: metrics, and the chain's own JSON-RPC, so that nobody depends on our API."""
     app.state.metrics.watch(house)
+    door = Door(house.chain.node, house.deployment.contracts.values())
     # A mount alone answers /rpc with a redirect to /rpc/, which JSON-RPC clients do not follow.
-    app.router.routes.append(Route("/rpc", _Rpc(rpc_app(house.chain.node))))
+    app.router.routes.append(Route("/rpc", _Rpc(rpc_app(door, max_bytes=512 << 10, max_batch=100))))
 
 
 class _Rpc:

@@ -10,7 +10,7 @@
 Nothing here talks to a node.
 
 >>> gas_for(acts=1, calldata=420, intent_gas=200_000, attempts=0, limit=30_000_000)
-271894
+255974
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ A plan names contracts in order; a later one may need the addresses of earlier o
 and written to the record before it is sent, so a deployment that was killed goes on where it was: no
 contract is made twice.
 
->>> plan = (Step("Parties", lambda made: (administrator,)),                      # doctest: +SKIP
-...         Step("RailBills", lambda made: (made["Parties"],), {"parties": "Parties"}))
->>> deployment = deploy(Chain(node), signer, plan, Path("deployment.json"))      # doctest: +SKIP
->>> verify_deployment(Chain(node), deployment, plan)                             # doctest: +SKIP
+>>> plan = (Step("Members", lambda made: (owner,)),                                 # doctest: +SKIP
+...         Step("Votes", lambda made: (made["Members"],), {"members": "Members"}))
+>>> deployment = deploy(Chain(node), signer, plan, Path("deployment.json"))         # doctest: +SKIP
+>>> verify_deployment(Chain(node), deployment, plan)                                # doctest: +SKIP
 """
 
 from __future__ import annotations

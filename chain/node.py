@@ -196,10 +196,10 @@ class HttpNode:
         self._expected = expected_chain_id
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._checked = expected_chain_id is None
+        self._connections = 1  # made so far, and broken ones
+        self._checked = 0  # the same, when the chain's id was last found right
         self._client = httpx.Client(
             timeout=timeout,
-            # no compression: a small answer must not unfold into a huge one
             headers={"content-type": "application/json", "accept-encoding": "identity"},
             # a proxy of the environment never stands between this machine and itself
             trust_env=not _is_loopback(url),
@@ -245,28 +245,30 @@ class HttpNode:
         return results
 
     def _check_chain(self) -> None:
-        # Asked before anything is sent, and again when a connection was made anew underneath: each time
-        # it is the same node or another one, and only its answer tells.
-        while not self._checked:
-            with self._lock:
-                self._checked = True
+        # Asked before anything is sent, and again where a connection was made anew underneath: behind it is
+        # the same node or another one, and only its answer tells.
+        if self._expected is None:
+            return
+        with self._lock:
+            connections = self._connections
+            if self._checked == connections:
+                return
+            answer = self._post(
+                {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}, watch=False
+            )
             try:
-                answer = self._post({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}, False)
-                try:
-                    found = parse_quantity(_result(answer, 1))
-                except ValueError:
-                    _refuse_malformed()
-                if found != self._expected:
-                    raise WrongChainError(expected=self._expected or 0, found=found)
-            except BaseException:
-                self._checked = False
-                raise
+                found = parse_quantity(_result(answer, 1))
+            except ValueError:
+                _refuse_malformed()
+            if found != self._expected:
+                raise WrongChainError(expected=self._expected, found=found)
+            self._checked = connections
 
     def _trace(self, event: str, _info: object) -> None:
         if event == "connection.connect_tcp.complete":
-            self._checked = False
+            self._connections += 1
 
-    def _post(self, body: object, watch: bool = True) -> Any:
+    def _post(self, body: object, *, watch: bool = True) -> Any:
         deadline = time.monotonic() + self._timeout
         received = bytearray()
         try:
@@ -274,11 +276,9 @@ class HttpNode:
                 "POST",
                 self._url,
                 content=json.dumps(body, allow_nan=False).encode(),
-                extensions={"trace": self._trace} if watch and self._expected is not None else {},
+                extensions={"trace": self._trace} if watch else {},
             ) as response:
-                if response.headers.get("content-encoding", "identity") != "identity":
-                    _refuse_malformed()
-                for portion in response.iter_raw():
+                for portion in response.iter_raw():  # never unpacked: a small answer stays small
                     received += portion
                     if len(received) > self._max_bytes:
                         raise NodeRefusedError(f"answer longer than {self._max_bytes} bytes")
@@ -286,13 +286,13 @@ class HttpNode:
                         raise httpx.ReadTimeout("the answer drips")
                 status = response.status_code
         except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout) as error:
-            self._checked = self._expected is None
+            self._connections += 1
             raise NodeHungError(
                 f"the node gave no answer in {self._timeout:g} seconds",
                 params={"seconds": f"{self._timeout:g}"},
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
-            self._checked = self._expected is None
+            self._connections += 1
             raise NodeDownError(
                 "the node cannot be reached", params={"cause": type(error).__name__}
             ) from error

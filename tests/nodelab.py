@@ -17,6 +17,10 @@ The contract acts by the length of its calldata:
 from __future__ import annotations
 
 import time
+from typing import Any
+
+from eth_account import Account as EthAccount
+from eth_utils.address import to_checksum_address
 
 from chain.client import Chain, Receipt
 from chain.intents import Address, keccak
@@ -130,6 +134,16 @@ def deploy(chain: Chain, account: Account) -> Address:
     assert receipt.contract is not None
     assert chain.code(receipt.contract) == RUNTIME
     return receipt.contract
+
+
+def typed(signer: KeySigner, **changes: Any) -> bytes:
+    """A raw transaction of EIP-1559, signed by an independent library."""
+    fields = {
+        "type": 2, "chainId": CHAIN_ID, "nonce": 0, "to": "0x" + "11" * 20, "value": 0, "gas": 50_000,
+        "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "data": b"",
+    } | changes  # fmt: skip
+    fields["to"] = to_checksum_address(fields["to"])
+    return bytes(EthAccount.sign_transaction(fields, signer._key.secret).raw_transaction)
 
 
 def topic(text: str) -> bytes:

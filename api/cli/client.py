@@ -182,16 +182,6 @@ class Gateway:
         """The tokens of the caller's party; the operator's own for the operator."""
         return cast(list[dict[str, Any]], self.get("/v1/tokens"))
 
-    def own_party(self) -> int:
-        """The party that the token belongs to.
-
-        :raises CliError: it is the operator's
-        """
-        number = self.tokens()[0]["party"]
-        if number is None:
-            raise CliError("no-party", ExitCode.USAGE)
-        return int(number)
-
     # Documents
 
     def store(self, document: Mapping[str, Any], readers: Sequence[int]) -> Stored:

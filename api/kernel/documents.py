@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from api.kernel.house import House
@@ -155,17 +156,28 @@ def show(session: Session, house: House, digest: str, by: int, to: int, wrap: by
     """Let another party read a document. Who keeps its own reader key sends the wrap it made.
 
     :raises NoSuchDocumentError: it does not exist, or the one who shows cannot read it
+    :raises ReaderKeyUnknownError: the party shown to has no reader key, or the one who shows keeps its own
+        and sent no wrap
+    :raises WrapError: the wrap sent does not open to a party whose reader key is here
     """
+    key = _reader_key(house, to)
     with reading(house.engine) as known:
         row, own = _find(known, digest, by)
         if _wrap_of(known, digest, to) is not None:
             return
     if wrap is None:
-        reader, key = _entrusted(house, by), _reader_key(house, to)
+        reader = _entrusted(house, by)
         sealed = SealedDocument(BlobId(row.blob), {reader.id: own.wrap})
         wrap = add_reader(sealed, reader, key, _context(house, digest)).wraps[key_id(key)]
-    session.add(WrapRow(document=digest, party=to, wrap=wrap, shown_by=by, created=int(time.time())))
-    session.flush()
+    elif (taker := house.entrusted_reader(key)) is not None:
+        # A wrap that opens nothing would stand in the place of a good one for ever.
+        sealed = SealedDocument(BlobId(row.blob), {taker.id: wrap})
+        open_document(sealed, taker, _context(house, digest), house.blobs)
+    try:
+        with session.begin_nested():
+            session.add(WrapRow(document=digest, party=to, wrap=wrap, shown_by=by, created=int(time.time())))
+    except IntegrityError:
+        return  # somebody else showed it at the same time
 
 
 def _find(session: Session, digest: str, party: int) -> tuple[DocumentRow, WrapRow]:

@@ -21,7 +21,7 @@ from chain import outbox
 from chain.contracts import encode_intents
 from chain.db import reading
 from chain.errors import LandbridgeError
-from chain.intents import Act, Address, Signature, act_from_message, recover
+from chain.intents import Act, Address, IntentError, Signature, act_from_message, recover
 from chain.node import NodeRefusedError
 from chain.signers import Signer
 from chain.tables import OutboxRow
@@ -94,6 +94,12 @@ def prepare(
     shape = next((act for act in room.acts if act.name == name), None)
     if shape is None:
         raise UnknownActError(f"no act is called {name}", params={"act": name})
+    if shape.subject:
+        key, type_ = shape.subject
+        if key in fields:
+            raise IntentError(f"the field {key} is the subject", params={"field": key})
+        if type_ == "uint32" and int.from_bytes(subject, "big") >= 1 << 32:
+            raise IntentError(f"the field {key} is not a {type_}", params={"field": key, "type": type_})
     # Before the chain is asked: an act that is mined in between is then counted once or twice, never not.
     waiting = _waiting(house, room, shape.name, subject)
     message: dict[str, Any] = {

@@ -11,14 +11,14 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.kernel.problems import MEDIA_TYPE, TEXTS, language_of, problem
-from api.kernel.routes.operations import Metrics
+from api.kernel.routes.operations import Metrics, storage_code
 from chain.canonical import pointer
-from chain.db import is_full
 from chain.errors import LandbridgeError
 from vault.errors import VaultError
 
@@ -40,7 +40,7 @@ def install(app: FastAPI, *, max_body: int) -> None:
     app.add_exception_handler(VaultError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(DBAPIError, _on_database)
+    app.add_exception_handler(SQLAlchemyError, _on_database)
     app.add_middleware(_Boundary, max_body=max_body, metrics=app.state.metrics)
 
 
@@ -115,11 +115,10 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_database(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, DBAPIError)  # noqa: S101 - registered for it
-    if not isinstance(error, OperationalError):
-        return await _on_anything(request, error)
-    _LOG.error("database", kind=type(error.orig).__name__)
-    return _answer(request, "storage-full" if is_full(error) else "database")
+    if not isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
+        return await _on_anything(request, error)  # a defect of ours: the database is well
+    _LOG.error("database", kind=type(getattr(error, "orig", error)).__name__)
+    return _answer(request, storage_code(error))
 
 
 async def _on_anything(request: Request, error: Exception) -> JSONResponse:

@@ -81,6 +81,7 @@ PARTY_REFUSALS: Final = {
     "Parties_KeyAlreadyUsed": Refusal("key-used", "this key speaks, or spoke, for a party; take a new one"),
     "Parties_KeyIsAdministrator": Refusal("key-used", "the administrator's key cannot be a party's"),
     "Parties_KeyRevokedSince": Refusal("key-revoked", "this key was revoked"),
+    "Parties_NotPossessed": Refusal("cosigners-mismatch", "the key that the act names did not sign it"),
     "Parties_LastKey": Refusal("last-key", "a party's last key can be rotated, not revoked"),
     "Parties_ProfileTaken": Refusal("profile-taken", "a party with this profile is admitted already"),
     "Parties_ZeroDigest": Refusal("zero-digest", "the digest is zero"),

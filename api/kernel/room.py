@@ -106,8 +106,8 @@ class Room:
 
     @cached_property
     def artifact(self) -> Artifact:
-        """The room's compiled contract. It knows the errors of the contracts it asks, too: a refusal of theirs
-        passes through it unchanged."""
+        """The room's compiled contract. It knows the errors of the contracts it asks, too: their refusals
+        pass through it unchanged."""
         own = Artifact.load(self.contract)
         asked = [Artifact.load(name) for name in self.links.values()]
         errors = [item for other in asked for item in other.abi if item["type"] == "error"]

@@ -165,7 +165,7 @@ class TokenIn(Model):
     """Make a token."""
 
     party: PartyNumber | None = Field(None, description="the operator names the party; a party makes its own")
-    scopes: list[StrictStr] = Field(
+    scopes: list[Annotated[StrictStr, Field(max_length=40)]] = Field(
         min_length=1, max_length=10, examples=[["read", "write", "sign"]], description=", ".join(SCOPES)
     )
     label: Label = Field(examples=["trade-finance desk"])
@@ -234,7 +234,11 @@ class ShowIn(Model):
     """Let another party read a document. A caller that keeps its own key sends the wrap it made."""
 
     party: PartyNumber
-    wrap: StrictStr | None = Field(None, pattern="^(0x)?[0-9a-f]{2,2000}$")
+    wrap: StrictStr | None = Field(
+        None,
+        pattern="^(0x)?[0-9a-f]{164}$",
+        description="82 bytes (HPKE) in hex, for a party's own reader key",
+    )
 
 
 # -- intents ---------------------------------------------------------------------------------------

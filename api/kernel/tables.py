@@ -1,12 +1,13 @@
 """What the gateway remembers, whatever the room: parties, tokens, sealed documents, answered requests.
 
 No personal data stands here: parties are organisations, and what a document says is sealed. Times are
-seconds of Unix time, UTC.
+seconds of Unix time, UTC. Parties' numbers (32 bits), times (48 bits) and blocks are wider than an INTEGER of
+PostgreSQL.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import BigInteger, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 __all__ = [
@@ -35,7 +36,7 @@ class ProfileRow(SQLModel, table=True):
     reader_key: str
     """X25519 public key, hex: documents for this party are sealed to it."""
     custodial: bool
-    created: int
+    created: int = Field(sa_type=BigInteger)
 
 
 class PartyRow(SQLModel, table=True):
@@ -43,12 +44,12 @@ class PartyRow(SQLModel, table=True):
 
     __tablename__ = "parties"
 
-    number: int = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_type=BigInteger)
     profile: str = Field(index=True)
     rulebook: str
-    admitted: int
+    admitted: int = Field(sa_type=BigInteger)
     suspended: bool = False
-    block: int
+    block: int = Field(sa_type=BigInteger)
     """Block of the last change."""
 
 
@@ -58,11 +59,11 @@ class KeyRow(SQLModel, table=True):
     __tablename__ = "party_keys"
 
     address: str = Field(primary_key=True)
-    party: int = Field(index=True)
+    party: int = Field(index=True, sa_type=BigInteger)
     custodial: bool
-    since: int
-    until: int | None = None
-    block: int
+    since: int = Field(sa_type=BigInteger)
+    until: int | None = Field(default=None, sa_type=BigInteger)
+    block: int = Field(sa_type=BigInteger)
 
 
 class TenureRow(SQLModel, table=True):
@@ -70,11 +71,11 @@ class TenureRow(SQLModel, table=True):
 
     __tablename__ = "tenures"
 
-    party: int = Field(primary_key=True)
+    party: int = Field(primary_key=True, sa_type=BigInteger)
     role: int = Field(primary_key=True)
-    starts: int = Field(primary_key=True)
-    ends: int | None = None
-    block: int
+    starts: int = Field(primary_key=True, sa_type=BigInteger)
+    ends: int | None = Field(default=None, sa_type=BigInteger)
+    block: int = Field(sa_type=BigInteger)
 
     @classmethod
     def last(cls, session: Session, party: int, role: int) -> TenureRow | None:
@@ -91,13 +92,13 @@ class TokenRow(SQLModel, table=True):
 
     id: str = Field(primary_key=True)
     digest: str
-    party: int | None = Field(default=None, index=True)
+    party: int | None = Field(default=None, index=True, sa_type=BigInteger)
     """Whose token it is; none for the operator's."""
     scopes: str
     label: str
-    created: int
-    expires: int
-    revoked: int | None = None
+    created: int = Field(sa_type=BigInteger)
+    expires: int = Field(sa_type=BigInteger)
+    revoked: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class DocumentRow(SQLModel, table=True):
@@ -109,8 +110,8 @@ class DocumentRow(SQLModel, table=True):
     format: str
     blob: str
     size: int
-    author: int
-    created: int
+    author: int = Field(sa_type=BigInteger)
+    created: int = Field(sa_type=BigInteger)
 
 
 class WrapRow(SQLModel, table=True):
@@ -121,10 +122,10 @@ class WrapRow(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     document: str = Field(index=True)
-    party: int = Field(index=True)
+    party: int = Field(index=True, sa_type=BigInteger)
     wrap: bytes
-    shown_by: int
-    created: int
+    shown_by: int = Field(sa_type=BigInteger)
+    created: int = Field(sa_type=BigInteger)
 
 
 class AnsweredRequest(SQLModel, table=True):
@@ -139,4 +140,4 @@ class AnsweredRequest(SQLModel, table=True):
     content_type: str
     body: bytes
     replayable: bool
-    created: int
+    created: int = Field(sa_type=BigInteger)

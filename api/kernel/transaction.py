@@ -12,18 +12,20 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.kernel.auth import Principal, authenticate
 from api.kernel.tables import AnsweredRequest
 from chain.canonical import parse
-from chain.db import reading
+from chain.db import reading, writing
 from chain.errors import LandbridgeError
 
 __all__ = ["IdempotencyError", "TransactionRoute", "principal_of", "session_of"]
@@ -84,6 +86,7 @@ class TransactionRoute(APIRoute):
 
         async def transaction(request: Request) -> Response:
             engine = request.app.state.house.engine
+            await run_in_threadpool(principal_of, request)  # nothing is read from a stranger
             if request.method in _SAFE:
                 with reading(engine) as session:
                     request.state.session = session
@@ -94,7 +97,13 @@ class TransactionRoute(APIRoute):
                 response = await _unsafe(request, session, handle)
             request.app.state.house.relayer.wake()
             after = getattr(request.state, "after_commit", None)
-            return response if after is None else await after(response)
+            if after is None:
+                return response
+            final: Response = await after(response)
+            answered = getattr(request.state, "answered", None)
+            if answered is not None and bytes(final.body) != bytes(response.body):
+                await run_in_threadpool(_keep, engine, answered, final)
+            return final
 
         return transaction
 
@@ -102,8 +111,8 @@ class TransactionRoute(APIRoute):
 async def _read_json(request: Request) -> None:
     """Read a JSON body strictly, once: the framework's own reader takes NaN and doubled members."""
     body = await request.body()
-    if body and "json" in request.headers.get("content-type", ""):
-        request._json = parse(body, max_bytes=len(body), max_depth=_DEPTH)
+    if body and "json" in request.headers.get("content-type", "").lower():
+        request._json = await run_in_threadpool(parse, body, max_bytes=len(body), max_depth=_DEPTH)
 
 
 async def _unsafe(
@@ -116,15 +125,22 @@ async def _unsafe(
         return response
     if not _KEY.fullmatch(key):
         raise IdempotencyError("the Idempotency-Key is not 1 to 255 visible ASCII characters")
-    caller = await run_in_threadpool(principal_of, request)
-    body = await request.body()
+    caller, body = principal_of(request), await request.body()
     fingerprint = hashlib.sha256(
         b"\n".join((request.method.encode(), str(request.url.path).encode(), body))
     ).hexdigest()
     known = await run_in_threadpool(_known, request, caller.token, key)
     if known is not None:
         return _again(known, fingerprint)
-    response = await handle(request)
+    try:
+        response = await handle(request)
+    except Exception:
+        # Where the same key came twice at once, the other one may have done what now cannot be done again.
+        await run_in_threadpool(session.rollback)
+        known = await run_in_threadpool(_known, request, caller.token, key)
+        if known is None:
+            raise
+        return _again(known, fingerprint)
     row = AnsweredRequest(
         token=caller.token,
         key=key,
@@ -144,7 +160,16 @@ async def _unsafe(
         if known is None:
             raise InProgressError("another request with this key is being answered") from error
         return _again(known, fingerprint)
+    request.state.answered = (caller.token, key)
     return response
+
+
+def _keep(engine: Engine, answered: tuple[str, str], final: Response) -> None:
+    """A request that waited answers more than was known when it was taken: so does its repeat."""
+    with suppress(SQLAlchemyError), writing(engine) as session:  # without it the repeat gets the first word
+        row = session.get_one(AnsweredRequest, answered)
+        row.status, row.body = final.status_code, bytes(final.body)
+        session.add(row)
 
 
 def _known(request: Request, token: str, key: str) -> AnsweredRequest | None:

@@ -39,7 +39,7 @@ contract RailBills is IRailBills, Intents {
 
     IParties private immutable _parties;
 
-    mapping(BillId id => BillWord) private _words;
+    mapping(BillId id => BillWord word) private _words;
     mapping(bytes32 note => BillId id) private _billOfNote;
 
     constructor(IParties parties_) EIP712("Landbridge RailBills", "1") {

@@ -49,10 +49,10 @@ contract Parties is IParties, Intents {
         keccak256("TransferAdministration(uint32 sequence,uint48 deadline,address to)");
 
     Office private _office;
-    mapping(uint32 number => Party) private _parties;
-    mapping(address key => Key) private _keys;
-    mapping(uint32 number => mapping(Role role => Tenure)) private _lastTenure;
-    mapping(uint32 number => mapping(Role role => Tenure[])) private _earlierTenures;
+    mapping(uint32 number => Party party) private _parties;
+    mapping(address key => Key standing) private _keys;
+    mapping(uint32 number => mapping(Role role => Tenure span)) private _lastTenure;
+    mapping(uint32 number => mapping(Role role => Tenure[] spans)) private _earlierTenures;
     mapping(bytes32 profile => uint32 number) private _partyOfProfile;
 
     constructor(address firstAdministrator) EIP712("Landbridge Parties", "1") {

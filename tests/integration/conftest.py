@@ -19,6 +19,7 @@ import uvicorn
 
 from chain.node import Node
 from chain.rpcserver import rpc_app
+from tests.integration.gateway import full_bill, gateway  # noqa: F401 - fixtures for all of this folder
 
 ROOT = Path(__file__).parents[2]
 CHAIN_ID = 20777

@@ -126,9 +126,9 @@ class Gateway:
         """The act took effect; it is waited for if need be."""
         assert answer.status_code in (200, 202), answer.text
         found: dict[str, Any] = answer.json()
-        if found["status"] not in ("done", "refused", "expired"):
+        if found["status"] in ("pending", "sent"):
             found = self.get("operator", f"/v1/intents/{found['id']}", wait=20).json()
-        assert found["status"] == "done", found
+        assert (found["status"] in ("mined", "done"), found["reason"]) == (True, None), found
         return found
 
     def act(
@@ -239,7 +239,7 @@ class Gateway:
     ) -> Member:
         """Wait for an admission and give the party a token of every scope."""
         found = self.get("operator", f"/v1/intents/{admission}", wait=20).json()
-        assert found["status"] == "done", found
+        assert found["status"] in ("mined", "done"), found
         (party,) = self.get("operator", "/v1/parties", profile=found["subject"]).json()
         headers = self.token_of(party["party"], *ALL)
         member = Member(name, party["party"], headers, signer, reader)

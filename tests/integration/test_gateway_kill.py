@@ -93,7 +93,7 @@ class Load:
                 answer = client.post(path, body, key=key, wait=wait)
             except httpx.HTTPError:
                 self.retries += 1
-                time.sleep(0.05)
+                time.sleep(0.2)
                 continue
             assert answer.status_code in (200, 201, 202), (path, body, answer.status_code, answer.text)
             self.replays += "idempotency-replayed" in answer.headers

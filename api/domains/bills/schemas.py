@@ -77,8 +77,11 @@ class PolicyIn(Model):
     """What the relying party demands."""
 
     name: StrictStr = Field("caller", max_length=100)
-    required: list[StrictStr] = Field(
-        max_length=50, examples=[["document-intact", "live", "finality"]], description=", ".join(CHECKS)
+    required: list[Annotated[StrictStr, Field(max_length=60)]] = Field(
+        min_length=1,
+        max_length=50,
+        examples=[["document-intact", "live", "finality"]],
+        description=", ".join(CHECKS),
     )
 
 

@@ -5,7 +5,7 @@ Everything here but the tags can be deleted and is written anew from the chain's
 
 from __future__ import annotations
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Index
 from sqlmodel import Field, SQLModel
 
 __all__ = ["BillEventRow", "BillRow", "UnitTagRow"]
@@ -19,14 +19,14 @@ class BillRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     state: int
     to_order: bool
-    sequence: int
+    sequence: int = Field(sa_type=BigInteger)
     version: int
-    issuer: int = Field(index=True)
-    holder: int = Field(index=True)
-    offeree: int = Field(index=True)
-    offer_expiry: int
+    issuer: int = Field(index=True, sa_type=BigInteger)
+    holder: int = Field(index=True, sa_type=BigInteger)
+    offeree: int = Field(index=True, sa_type=BigInteger)
+    offer_expiry: int = Field(sa_type=BigInteger)
     note: str
-    block: int
+    block: int = Field(sa_type=BigInteger)
 
 
 class BillEventRow(SQLModel, table=True):
@@ -35,16 +35,16 @@ class BillEventRow(SQLModel, table=True):
     __tablename__ = "bill_events"
 
     bill: str = Field(primary_key=True)
-    sequence: int = Field(primary_key=True)
+    sequence: int = Field(primary_key=True, sa_type=BigInteger)
     act: str
     key: str
-    party: int = Field(index=True)
-    deadline: int
+    party: int = Field(index=True, sa_type=BigInteger)
+    deadline: int = Field(sa_type=BigInteger)
     word: str
     detail: str
-    block: int = Field(index=True)
+    block: int = Field(index=True, sa_type=BigInteger)
     block_hash: str
-    block_time: int
+    block_time: int = Field(sa_type=BigInteger)
     transaction: str
     log_index: int
 

@@ -359,7 +359,7 @@ def _chain_checks(
             for name, en, zh in (
                 (
                     "railway-consent",
-                    "the railway has attested nothing here; ask for its agreement to deliver against the bill",
+                    "the railway has attested nothing here; ask for its agreement to deliver by the bill",
                     "铁路方未在此出具证明，请索取其“仅凭提单交付”的确认",
                 ),
                 (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from chain import outbox
 from chain.db import reading
 from chain.errors import LandbridgeError
 
-__all__ = ["Metrics", "router"]
+__all__ = ["Metrics", "router", "storage_code"]
 
 router = APIRouter(tags=["operations"])
 
@@ -49,13 +50,31 @@ class About(Model):
     embedded: bool
 
 
+_LEAST_FREE = 64 << 20
+"""Bytes that must be free where the gateway writes: less, and it says so before a write fails."""
+
+
+def storage_code(error: SQLAlchemyError) -> str:
+    """What a database error means to a caller: ``storage-full``, or ``database`` for all else."""
+    cause = getattr(error, "orig", None)
+    full = (
+        getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL" or getattr(cause, "sqlstate", "") == "53100"
+    )
+    return "storage-full" if full else "database"
+
+
 def _parts(house: House) -> Iterator[PartHealth]:
     try:
         with reading(house.engine) as session:
             session.connection().execute(text("SELECT 1"))
         yield PartHealth(part="database", ok=True, code="")
-    except SQLAlchemyError:
-        yield PartHealth(part="database", ok=False, code="storage-full")
+    except SQLAlchemyError as error:
+        yield PartHealth(part="database", ok=False, code=storage_code(error))
+    try:
+        room = shutil.disk_usage(house.settings.data_dir).free >= _LEAST_FREE
+    except OSError:
+        room = False
+    yield PartHealth(part="storage", ok=room, code="" if room else "storage-full")
     try:
         house.chain.block_number()
         yield PartHealth(part="node", ok=True, code="")

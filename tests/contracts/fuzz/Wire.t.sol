@@ -21,8 +21,13 @@ contract WireFuzz is House {
 
         bytes32 before = stateDigest();
         bool done = true;
-        if (joint) try bills.executeJoint(intent, cosignatures) {} catch { done = false; }
-        else try bills.execute(intent) {} catch { done = false; }
+        if (joint) try bills.executeJoint(intent, cosignatures) {}
+            catch {
+            done = false;
+        } else try bills.execute(intent) {}
+            catch {
+            done = false;
+        }
         vm.assertFalse(done, "an altered act was executed");
         vm.assertEq(stateDigest(), before, "an altered act changed something");
     }
@@ -40,7 +45,10 @@ contract WireFuzz is House {
         }
         bytes32 before = stateDigest();
         bool done = true;
-        try parties.executeJoint(intent, many(one)) {} catch { done = false; }
+        try parties.executeJoint(intent, many(one)) {}
+            catch {
+            done = false;
+        }
         vm.assertFalse(done, "an altered act was executed");
         vm.assertEq(stateDigest(), before, "an altered act changed something");
     }
@@ -52,7 +60,9 @@ contract WireFuzz is House {
         refuses(bills, intent, abi.encodeWithSelector(IParties.Parties_UnknownKey.selector, vm.addr(key)));
     }
 
-    function testFuzz_NoActOfTheAdministratorChangesABill(uint8 kind, uint160 argument, bytes32 detail) public {
+    function testFuzz_NoActOfTheAdministratorChangesABill(uint8 kind, uint160 argument, bytes32 detail)
+        public
+    {
         BillAct act = BillAct(bound(kind, 1, uint8(type(BillAct).max)));
         Intent memory intent = readyFor(act);
         intent.head = (intent.head & type(uint96).max) | (uint256(argument) << 96);
@@ -64,10 +74,16 @@ contract WireFuzz is House {
         if (act == BillAct.Void) {
             try bills.intentDigest(intent) {
                 Cosignature[] memory one = many(cosigned(bills, intent, carrierKey));
-                try bills.executeJoint(intent, one) { vm.assertTrue(false, "executed"); } catch {}
+                try bills.executeJoint(intent, one) {
+                    vm.assertTrue(false, "executed");
+                }
+                    catch {}
             } catch {}
         } else {
-            try bills.execute(intent) { vm.assertTrue(false, "executed"); } catch {}
+            try bills.execute(intent) {
+                vm.assertTrue(false, "executed");
+            }
+                catch {}
         }
         vm.assertEq(bills.billWord(BILL), word, "the administrator changed a bill");
     }

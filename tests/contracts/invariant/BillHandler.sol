@@ -34,7 +34,9 @@ contract BillHandler is Acts {
 
     // Acts on bills.
 
-    function issue(uint256 who, uint256 which, uint256 note, uint256 to, bool toOrder, bool inBatch) external {
+    function issue(uint256 who, uint256 which, uint256 note, uint256 to, bool toOrder, bool inBatch)
+        external
+    {
         BillModel.Try memory t;
         t.act = BillAct.Issue;
         t.to = uint32(bound(to, 1, PARTIES));
@@ -46,7 +48,9 @@ contract BillHandler is Acts {
 
     /// @dev Mostly an act that the bill's state allows, tried by the party whose act it is: else few bills
     /// would come far. The rest are tries that must fail.
-    function act(uint256 who, uint256 kind, uint256 which, uint256 to, uint256 seconds_, bool inBatch) external {
+    function act(uint256 who, uint256 kind, uint256 which, uint256 to, uint256 seconds_, bool inBatch)
+        external
+    {
         BillId id = store.issuedAt(which);
         BillModel.Try memory t;
         t.act = BillAct(bound(kind, uint8(BillAct.Transfer), uint8(BillAct.Deliver)));
@@ -145,7 +149,9 @@ contract BillHandler is Acts {
         (bool expected, BillModel.Bill memory next) = BillModel.run(store.billOf(id), t);
 
         bool done = executeAs(t, key, cosigner, id, inBatch);
-        vm.assertTrue(done == expected, expected ? "refused, against the model" : "executed, against the model");
+        vm.assertTrue(
+            done == expected, expected ? "refused, against the model" : "executed, against the model"
+        );
         store.record(id, t, done, next);
     }
 
@@ -153,7 +159,8 @@ contract BillHandler is Acts {
         private
         returns (bool)
     {
-        Intent memory intent = draft(t.act, id, t.sequence, argumentOf(t), takesDetail(t.act) ? t.detail : bytes32(0));
+        Intent memory intent =
+            draft(t.act, id, t.sequence, argumentOf(t), takesDetail(t.act) ? t.detail : bytes32(0));
         Cosignature[] memory cosignatures = none();
         if (cosigner != 0) {
             intent = withCosigners(intent, 1);
@@ -166,9 +173,19 @@ contract BillHandler is Acts {
             return bills.billWord(id) != before;
         }
         if (cosigner != 0) {
-            try bills.executeJoint(intent, cosignatures) { return true; } catch { return false; }
+            try bills.executeJoint(intent, cosignatures) {
+                return true;
+            }
+                catch {
+                return false;
+            }
         }
-        try bills.execute(intent) { return true; } catch { return false; }
+        try bills.execute(intent) {
+            return true;
+        }
+            catch {
+            return false;
+        }
     }
 
     function plausible(uint256 seed, BillId id) private view returns (BillAct) {

@@ -26,7 +26,9 @@ contract BillStore {
     Move[] private _moves;
     bool public wordChangedAfterEnd;
 
-    function record(BillId id, BillModel.Try calldata t, bool executed, BillModel.Bill calldata next) external {
+    function record(BillId id, BillModel.Try calldata t, bool executed, BillModel.Bill calldata next)
+        external
+    {
         if (!executed) {
             refused[t.act] += 1;
             return;

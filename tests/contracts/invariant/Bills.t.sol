@@ -13,9 +13,8 @@ contract BillsInvariants is House {
 
     function setUp() public override {
         super.setUp();
-        handler = new BillHandler(
-            parties, bills, administratorKey, [carrierKey, rivalKey, bankKey, importerKey]
-        );
+        handler =
+            new BillHandler(parties, bills, administratorKey, [carrierKey, rivalKey, bankKey, importerKey]);
         store = handler.store();
     }
 
@@ -36,7 +35,9 @@ contract BillsInvariants is House {
             } else {
                 vm.assertEq(store.billOf(named).note, note, "the note names another's bill");
                 BillState state = bills.bill(named).state;
-                vm.assertTrue(state != BillState.None && state != BillState.Voided, "the named bill is no bill");
+                vm.assertTrue(
+                    state != BillState.None && state != BillState.Voided, "the named bill is no bill"
+                );
             }
         }
     }

@@ -47,8 +47,9 @@ contract PartyHandler is Acts {
     }
 
     function admit(uint256 signer, uint256 named, uint256 cosigner, uint256 profile) external {
-        Intent memory intent =
-            draft(PartyAct.Admit, 0, parties.administratorSequence(), argumentKey(named), keccak256("rulebook"));
+        Intent memory intent = draft(
+            PartyAct.Admit, 0, parties.administratorSequence(), argumentKey(named), keccak256("rulebook")
+        );
         intent.subject = keccak256(abi.encode("profile", profile % 8));
         attempt(PartyAct.Admit, 0, intent, administratorMostly(signer), cosignerMostly(named, cosigner));
     }
@@ -164,7 +165,11 @@ contract PartyHandler is Acts {
         }
     }
 
-    function keyBefore(IParties.Key[] memory before, address key) private view returns (IParties.Key memory none_) {
+    function keyBefore(IParties.Key[] memory before, address key)
+        private
+        view
+        returns (IParties.Key memory none_)
+    {
         for (uint256 i = 0; i < KEYS; ++i) {
             if (addresses[i] == key) return before[i];
         }

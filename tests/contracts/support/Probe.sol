@@ -42,8 +42,9 @@ contract Probe is Intents {
     function _structHash(Intent calldata intent, Head head) internal pure override returns (bytes32) {
         uint8 kind = head.kind();
         if (kind == 0 || kind > uint8(type(ProbeAct).max)) revert Intents_UnknownKind(kind);
-        return keccak256(
-            abi.encode(PROBE, intent.subject, kind, head.sequence(), head.deadline(), head.argument())
-        );
+        return
+            keccak256(
+                abi.encode(PROBE, intent.subject, kind, head.sequence(), head.deadline(), head.argument())
+            );
     }
 }

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,6 @@ import pytest
 import rlp
 from eth_account import Account as EthAccount
 from eth_utils.address import to_checksum_address
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from chain.client import Chain, Receipt
 from chain.embedded import EmbeddedNode
@@ -22,7 +18,7 @@ from chain.evm import Draft
 from chain.intents import Address, keccak
 from chain.node import NodeDownError, NodeRefusedError, WrongChainError
 from chain.signers import KeySigner
-from tests.nodelab import CHAIN_ID, RICH, RUNTIME, Account, deploy, topic, word
+from tests.nodelab import CHAIN_ID, RICH, RUNTIME, Account, deploy, mined, typed, word
 
 NOW = 1_795_305_600
 
@@ -62,12 +58,6 @@ def chain(node: EmbeddedNode) -> Chain:
 @pytest.fixture
 def account() -> Account:
     return Account()
-
-
-def receipt_of(chain: Chain, hash_: str) -> Receipt:
-    receipt = chain.receipt(hash_)
-    assert receipt is not None
-    return receipt
 
 
 # Genesis and restart
@@ -244,16 +234,6 @@ def test_a_typed_transaction_for_another_chain_is_refused(chain: Chain) -> None:
         chain.send_raw(typed(RICH, chainId=5))
 
 
-def typed(signer: KeySigner, **changes: Any) -> bytes:
-    fields = {
-        "type": 2, "chainId": CHAIN_ID, "nonce": 0, "to": "0x" + "11" * 20, "value": 0, "gas": 50_000,
-        "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "data": b"",
-    } | changes  # fmt: skip
-    fields["to"] = to_checksum_address(fields["to"])
-    key = signer._key.secret
-    return bytes(EthAccount.sign_transaction(fields, key).raw_transaction)
-
-
 def test_an_unprotected_transaction_is_refused(chain: Chain) -> None:
     body = [0, 0, 21_000, bytes(20), 0, b""]
     rsv = RICH.sign(keccak(rlp.encode(body))).rsv
@@ -276,14 +256,14 @@ def test_typed_transactions_are_taken(chain: Chain, account: Account) -> None:
     one = chain.send_raw(dynamic)
     two = chain.send_raw(bytes(access.raw_transaction))
     assert one == "0x" + keccak(dynamic).hex()
-    assert receipt_of(chain, one).succeeded
+    assert mined(chain, one).succeeded
     assert chain.call(contract, word(1)) == word(3)
     answers = [chain.node.rpc("eth_getTransactionReceipt", [hash_]) for hash_ in (one, two)]
     assert [(a["type"], a["effectiveGasPrice"]) for a in answers] == [("0x2", "0x2"), ("0x1", "0x3")]
     answer = chain.node.rpc("eth_getTransactionByHash", [one])
     assert (answer["maxFeePerGas"], answer["maxPriorityFeePerGas"], answer["type"]) == ("0x9", "0x2", "0x2")
     assert chain.node.rpc("eth_getTransactionByHash", [two])["accessList"][0]["address"] == contract
-    spent = 2 * receipt_of(chain, one).gas_used + 3 * receipt_of(chain, two).gas_used
+    spent = 2 * mined(chain, one).gas_used + 3 * mined(chain, two).gas_used
     assert chain.balance(RICH.address) == 10**18 - spent
 
 
@@ -302,7 +282,7 @@ def test_a_transfer_moves_value_and_needs_funds(chain: Chain, account: Account) 
 
 def test_one_without_funds_may_send_for_nothing(chain: Chain) -> None:
     poor = Account(KeySigner(b"\x05" * 32))
-    assert receipt_of(chain, chain.send_raw(poor.sign(RICH.address)[0])).succeeded
+    assert mined(chain, chain.send_raw(poor.sign(RICH.address)[0])).succeeded
 
 
 @pytest.mark.parametrize(
@@ -333,7 +313,7 @@ def test_a_batch_is_one_block(chain: Chain, account: Account) -> None:
     signed = [account.put(contract, key, key) for key in range(20)]
     assert chain.send_raw_many([raw for raw, _ in signed]) == [hash_ for _, hash_ in signed]
     assert chain.block_number() == 2
-    receipts = [receipt_of(chain, hash_) for _, hash_ in signed]
+    receipts = [mined(chain, hash_) for _, hash_ in signed]
     assert [r.position for r in receipts] == list(range(20))
     assert [log.position for r in receipts for log in r.logs] == list(range(20))
     block = chain.block(2)
@@ -366,7 +346,7 @@ def test_one_bad_transaction_of_a_batch_spares_the_others(chain: Chain, account:
         first[1], "nonce-too-high", "already-known", "other", "other", reverting[1], last[1]
     ]  # fmt: skip
     assert chain.block_number() == 2
-    assert [receipt_of(chain, h).succeeded for h in (first[1], reverting[1], last[1])] == [True, False, True]
+    assert [mined(chain, h).succeeded for h in (first[1], reverting[1], last[1])] == [True, False, True]
     assert chain.nonce(account.address) == 4
 
 
@@ -418,7 +398,7 @@ def test_calls_as_deep_as_they_go(chain: Chain, account: Account) -> None:
 
     def run() -> None:  # a thread has the smaller stack
         hash_ = chain.send_raw(account.sign(contract, bytes(3), gas=30_000_000)[0])
-        result.append(receipt_of(chain, hash_))
+        result.append(mined(chain, hash_))
         chain.call(contract, bytes(3))
 
     thread = threading.Thread(target=run)
@@ -437,7 +417,7 @@ def test_many_threads(chain: Chain, account: Account) -> None:
         try:
             for value in range(1, 9):
                 hash_ = chain.send_raw(who.put(contract, key, value)[0])
-                assert receipt_of(chain, hash_).succeeded
+                assert mined(chain, hash_).succeeded
                 assert chain.call(contract, word(key)) == word(value)
         except BaseException as error:
             problems.append(error)
@@ -501,12 +481,12 @@ def test_estimated_gas_is_enough_and_little_less_is_not(chain: Chain, account: A
     contract = deploy(chain, account)
     gas = chain.estimate_gas(contract, data, sender=account.address)
     enough = chain.send_raw(account.sign(contract, data, gas=gas)[0])
-    assert receipt_of(chain, enough).succeeded
+    assert mined(chain, enough).succeeded
     fresh = word(2) + data[32:] if data else data
     short = chain.node.batch(
         [("eth_sendRawTransaction", ["0x" + account.sign(contract, fresh, gas=gas * 98 // 100)[0].hex()])]
     )[0]
-    assert isinstance(short, NodeRefusedError) or not receipt_of(chain, short).succeeded
+    assert isinstance(short, NodeRefusedError) or not mined(chain, short).succeeded
 
 
 def test_a_transfer_is_estimated_to_the_unit(chain: Chain) -> None:
@@ -517,311 +497,3 @@ def test_a_call_that_sends_what_it_has_not_is_refused(node: EmbeddedNode) -> Non
     message = {"from": "0x" + "11" * 20, "to": RICH.address, "value": "0x1"}
     with pytest.raises(NodeRefusedError, match="insufficient funds for transfer"):
         node.rpc("eth_call", [message, "latest"])
-
-
-# Logs
-
-
-def brute(chain: Chain, first: int, last: int, address: Any, topics: list[Any]) -> list[tuple[int, int]]:
-    """The logs that a filter means, found by looking at every receipt."""
-    found = []
-    for number in range(first, last + 1):
-        block = chain.block(number)
-        for hash_ in block.transactions if block else ():
-            for log in receipt_of(chain, hash_).logs:
-                if address and log.address not in address:
-                    continue
-                places = [set(p) if p else None for p in topics]
-                if len(places) <= len(log.topics) and all(
-                    p is None or log.topics[i] in p for i, p in enumerate(places)
-                ):
-                    found.append((log.block_number, log.position))
-    return found
-
-
-@pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Chain, list[Address]]]:
-    chain = Chain(EmbeddedNode(tmp_path_factory.mktemp("logged") / "chain.db", CHAIN_ID))
-    account = Account()
-    contracts = [deploy(chain, account) for _ in range(2)]
-    for block in range(4):
-        chain.send_raw_many(
-            [account.put(contracts[n % 2], n % 3, block, gas=100_000)[0] for n in range(5)]
-            + [account.sign(contracts[0], bytes(64) + bytes(32), gas=200_000)[0]]
-        )
-    yield chain, contracts
-    chain.node.close()
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(choice=st.data())
-def test_log_filters_find_what_is_there(logged: tuple[Chain, list[Address]], choice: st.DataObject) -> None:
-    chain, contracts = logged
-    callers = [bytes(12) + bytes.fromhex(a[2:]) for a in (RICH.address, *contracts)]
-    first = choice.draw(st.integers(0, 7))
-    last = choice.draw(st.integers(first, 8))
-    addresses = choice.draw(st.lists(st.sampled_from([*contracts, Address("0x" + "11" * 20)]), max_size=3))
-    places = [st.sampled_from([word(n) for n in range(4)]), st.sampled_from(callers), st.just(topic("none"))]
-    topics = [choice.draw(st.lists(p, max_size=2)) for p in places[: choice.draw(st.integers(0, 3))]]
-    logs = chain.logs(first, last, addresses=addresses, topics=topics)
-    assert [(log.block_number, log.position) for log in logs] == brute(chain, first, last, addresses, topics)
-
-
-def test_logs_of_a_block_by_its_hash(logged: tuple[Chain, list[Address]]) -> None:
-    chain, _ = logged
-    block = chain.block(4)
-    assert block is not None
-    answer = chain.node.rpc("eth_getLogs", [{"blockHash": block.hash}])
-    assert [log["blockNumber"] for log in answer] == ["0x4"] * 6
-    with pytest.raises(NodeRefusedError, match="unknown block"):
-        chain.node.rpc("eth_getLogs", [{"blockHash": "0x" + "11" * 32}])
-
-
-def test_a_receipt_blooms_with_its_logs(logged: tuple[Chain, list[Address]]) -> None:
-    from eth_bloom.bloom import BloomFilter
-
-    chain, contracts = logged
-    answer = chain.node.rpc("eth_getBlockByNumber", ["0x3", False])
-    whole = BloomFilter(int(answer["logsBloom"], 16))
-    assert bytes.fromhex(contracts[0][2:]) in whole
-    union = 0
-    for hash_ in answer["transactions"]:
-        union |= int(chain.node.rpc("eth_getTransactionReceipt", [hash_])["logsBloom"], 16)
-    assert union == int(answer["logsBloom"], 16)
-
-
-# Bad input
-
-
-METHODS = ["eth_getBalance", "eth_getCode", "eth_getStorageAt", "eth_getTransactionCount", "eth_call"]
-METHODS += ["eth_estimateGas", "eth_getBlockByNumber", "eth_getBlockByHash", "eth_getTransactionByHash"]
-METHODS += ["eth_getTransactionReceipt", "eth_getLogs", "eth_sendRawTransaction", "eth_chainId"]
-SCALARS = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.text(max_size=8),
-    st.sampled_from(
-        ["latest", "pending", "0x", "0x0", "0x00", "0x1", "0xg", "-0x1", "0x" + "f" * 64, "0x" + "f" * 65]
-    ),
-    st.binary(max_size=40).map(lambda b: "0x" + b.hex()),
-)
-NAMES = st.sampled_from(
-    ["from", "to", "data", "input", "gas", "value", "gasPrice", "chainId", "fromBlock", "toBlock", "address",
-     "topics", "blockHash", "x"]
-)  # fmt: skip
-NESTED = st.lists(st.one_of(SCALARS, st.lists(SCALARS, max_size=2)), max_size=5)
-OBJECTS = st.dictionaries(NAMES, st.one_of(SCALARS, NESTED))
-PARAMS = st.lists(st.one_of(SCALARS, OBJECTS, st.lists(SCALARS, max_size=2)), max_size=4)
-
-
-@pytest.fixture(scope="module")
-def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Chain, Address]]:
-    chain = Chain(EmbeddedNode(tmp_path_factory.mktemp("fuzzed") / "chain.db", CHAIN_ID))
-    yield chain, deploy(chain, Account())
-    chain.node.close()
-
-
-@settings(max_examples=400, deadline=None)
-@given(method=st.sampled_from(METHODS), params=PARAMS)
-def test_wrong_parameters_are_refused_by_name(
-    fuzzed: tuple[Chain, Address], method: str, params: list[Any]
-) -> None:
-    chain, _ = fuzzed
-    (answer,) = chain.node.batch([(method, params)])
-    if isinstance(answer, NodeRefusedError):
-        assert answer.rpc_code in (-32602, -32000, 3)
-    assert chain.block_number() == 1
-
-
-@pytest.mark.parametrize(
-    ("method", "params"),
-    [
-        ("eth_getBalance", []),
-        ("eth_getBalance", ["0x11"]),
-        ("eth_getBalance", [RICH.address, "newest"]),
-        ("eth_getBlockByNumber", ["0x01", False]),
-        ("eth_getLogs", [{"fromBlock": "0x1", "toBlock": "0x0"}]),
-        ("eth_getLogs", [{"topics": [None] * 5}]),
-        ("eth_getLogs", [{"topics": "0x"}]),
-        ("eth_call", [{"chainId": "0x1"}, "latest"]),
-        ("eth_call", ["0x"]),
-        ("eth_chainId", ["surplus"]),
-        ("eth_sendRawTransaction", []),
-        ("eth_sendRawTransaction", ["0xg"]),
-    ],
-)
-def test_each_wrong_parameter(node: EmbeddedNode, method: str, params: list[Any]) -> None:
-    with pytest.raises(NodeRefusedError, match="invalid params") as caught:
-        node.rpc(method, params)
-    assert caught.value.rpc_code == -32602
-
-
-def test_numbers_beyond_the_head_are_no_error(node: EmbeddedNode) -> None:
-    most = "0x" + "f" * 64
-    assert node.rpc("eth_getLogs", [{"fromBlock": most, "toBlock": most}]) == []
-    assert node.rpc("eth_getLogs", [{"fromBlock": "0x0", "toBlock": most}]) == []
-    assert node.rpc("eth_getBlockByNumber", [most, False]) is None
-
-
-def test_state_of_a_block_to_come_is_refused(node: EmbeddedNode) -> None:
-    with pytest.raises(NodeRefusedError, match="header not found"):
-        node.rpc("eth_getBalance", [RICH.address, "0x9"])
-
-
-def test_an_unknown_method_is_refused(node: EmbeddedNode) -> None:
-    for method in ("evm_mine", "debug_traceTransaction", "eth_getProof", "eth_feeHistory", "__init__", ""):
-        with pytest.raises(NodeRefusedError, match="does not exist") as caught:
-            node.rpc(method, [])
-        assert caught.value.rpc_code == -32601
-
-
-@settings(max_examples=300, deadline=None)
-@given(raw=st.binary(max_size=200))
-def test_garbage_is_no_transaction(fuzzed: tuple[Chain, Address], raw: bytes) -> None:
-    chain, _ = fuzzed
-    with pytest.raises(NodeRefusedError):
-        chain.send_raw(raw)
-    assert chain.block_number() == 1
-
-
-@settings(max_examples=300, deadline=None)
-@given(place=st.integers(0, 10_000), change=st.integers(1, 255), kind=st.integers(0, 1))
-def test_a_bent_transaction_is_never_the_senders(
-    fuzzed: tuple[Chain, Address], place: int, change: int, kind: int
-) -> None:
-    chain, contract = fuzzed
-    nonce = 77  # out of turn, so that none is mined, whoever its bent signature names
-    good = Account().put(contract, 1, 1, nonce=nonce)[0] if kind else typed(RICH, nonce=nonce)
-    bent = bytearray(good)
-    bent[place % len(bent)] ^= change
-    with pytest.raises(NodeRefusedError):
-        chain.send_raw(bytes(bent))
-    assert chain.nonce(RICH.address) == 1
-
-
-@pytest.mark.parametrize(
-    ("raw", "words"),
-    [
-        (b"", "type not supported"),
-        (b"\x03" + bytes(40), "type not supported"),
-        (b"\x7f" + bytes(40), "type not supported"),
-        (b"\xc0", "cannot be read"),
-        (b"\xf8" * 1000, "cannot be read"),
-        (bytes([0xC1]) * 100_000, "cannot be read"),
-        (b"\xc0" * 200_000, "oversized data"),
-    ],
-)
-def test_each_malformed_transaction(chain: Chain, raw: bytes, words: str) -> None:
-    with pytest.raises(NodeRefusedError, match=words):
-        chain.send_raw(raw)
-
-
-def spelled(parts: Sequence[bytes]) -> bytes:
-    body = b"".join(parts)
-    return bytes([0xF8, len(body)]) + body
-
-
-FIELDS = Account().put(Address("0x" + "11" * 20), 1, 1)[0]
-PARTS = [rlp.encode(field) for field in rlp.decode(FIELDS)]
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        spelled([b"\x00", *PARTS[1:]]),
-        spelled([b"\x81\x05", *PARTS[1:]]),
-        spelled([b"\x82\x00\x05", *PARTS[1:]]),
-        spelled([b"\xb8\x01\x85", *PARTS[1:]]),
-        spelled([*PARTS[:5], b"\xb9\x00\x40" + PARTS[5][2:], *PARTS[6:]]),
-        spelled([*PARTS, b"\x80"]),
-        b"\xf9\x00" + FIELDS[1:],
-        FIELDS + b"\x00",
-    ],
-)
-def test_one_transaction_has_one_spelling(chain: Chain, raw: bytes) -> None:
-    assert spelled(PARTS) == FIELDS
-    with pytest.raises(NodeRefusedError, match="cannot be read"):
-        chain.send_raw(raw)
-
-
-def legacy(**changes: Any) -> bytes:
-    """A legacy transaction with numbers that a careful signer would not sign."""
-    body = {"nonce": 0, "price": 0, "gas": 21_000, "to": bytes(20), "value": 0, "data": b""} | changes
-    fields = [body[name] for name in ("nonce", "price", "gas", "to", "value", "data")]
-    rsv = RICH.sign(keccak(rlp.encode([*fields, CHAIN_ID, 0, 0]))).rsv
-    r, s = int.from_bytes(rsv[:32], "big"), int.from_bytes(rsv[32:64], "big")
-    v = rsv[64] - 27 + 35 + 2 * CHAIN_ID
-    if changes.get("high_s"):
-        order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-        v, s = v ^ 1 if v % 2 else v - 1, order - s
-        v = (rsv[64] - 27 ^ 1) + 35 + 2 * CHAIN_ID
-    return bytes(rlp.encode([*fields, v, r, s]))
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"gas": 20_999}, "intrinsic gas too low"),
-        ({"gas": 2**64}, "more than 64 bits"),
-        ({"nonce": 2**64 - 1}, "more than 64 bits"),
-        ({"value": 2**256}, "more than 256 bits"),
-        ({"price": 2**256}, "more than 256 bits"),
-        ({"to": bytes(19)}, "cannot be read"),
-        ({"to": b"", "data": bytes(49_153), "gas": 9_000_000}, "max initcode size exceeded"),
-        ({"high_s": True}, "upper half"),
-    ],
-)
-def test_each_absurd_transaction(chain: Chain, changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(NodeRefusedError, match=words):
-        chain.send_raw(legacy(**changes))
-    assert chain.block_number() == 0
-
-
-def test_a_tip_over_the_whole_price_is_refused(chain: Chain) -> None:
-    body = [CHAIN_ID, 0, 2, 1, 50_000, bytes(20), 0, b"", []]
-    rsv = RICH.sign(keccak(b"\x02" + rlp.encode(body))).rsv
-    numbers = [rsv[64] - 27, int.from_bytes(rsv[:32], "big"), int.from_bytes(rsv[32:64], "big")]
-    with pytest.raises(NodeRefusedError, match="higher than max fee"):
-        chain.send_raw(b"\x02" + rlp.encode([*body, *numbers]))
-
-
-# The machinery
-
-
-def test_asking_for_a_node_imports_no_machine() -> None:
-    program = (
-        "import sys, chain.node, chain.client, chain.rpcserver\n"
-        "assert not {'eth', 'eth_tester', 'trie', 'sqlite3'} & sys.modules.keys(), 'imported'"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3])
-
-
-def test_a_deep_text_does_not_kill_the_process() -> None:
-    program = (
-        "import chain.embedded, json, threading\n"
-        "def run():\n"
-        "    try: json.loads('[' * 200_000)\n"
-        "    except RecursionError: print('refused')\n"
-        "run(); thread = threading.Thread(target=run); thread.start(); thread.join()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3], capture_output=True
-    )
-    assert done.stdout == b"refused\n" * 2
-
-
-def test_the_fast_libraries_are_in_use() -> None:
-    program = (
-        "import chain.evm\n"
-        "from eth_hash.auto import keccak; keccak(b'')\n"
-        "import eth_keys\n"
-        "import sys; assert 'eth_hash.backends.pysha3' in sys.modules\n"
-        "assert 'eth_hash.backends.pycryptodome' not in sys.modules\n"
-        "from eth_keys.backends import CoinCurveECCBackend, get_backend\n"
-        "assert isinstance(get_backend(), CoinCurveECCBackend)"
-    )
-    environment = {"PATH": ""}
-    subprocess.run(
-        [sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3], env=environment
-    )

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import rlp
 
 from chain.blockstore import BlockStore, StoredBlock, StoredLog, StoredTransaction
 from chain.client import Chain
@@ -157,6 +159,25 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         EmbeddedNode(tmp_path / "file" / "chain.db", CHAIN_ID)
 
 
+def test_a_write_of_unknown_fate_is_looked_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    account, contract = grown(path, 1)
+    chain = Chain(EmbeddedNode(path, CHAIN_ID))
+    append = BlockStore.append
+
+    def breaks_after(self: BlockStore, *arguments: Any, **more: Any) -> None:
+        append(self, *arguments, **more)
+        raise NodeStorageError("the disk went away after it wrote")
+
+    monkeypatch.setattr(BlockStore, "append", breaks_after)
+    with pytest.raises(NodeStorageError):
+        chain.send_raw(account.put(contract, 1, 9)[0])
+    monkeypatch.undo()
+    assert (chain.block_number(), chain.call(contract, word(1))) == (3, word(9))
+    chain.send_raw(account.put(contract, 1, 10)[0])
+    assert chain.call(contract, word(1)) == word(10)
+    chain.node.close()
+
+
 # Damage
 
 
@@ -250,6 +271,46 @@ def test_a_log_altered_is_found_by_verifying(path: Path, column: str) -> None:
     node.close()
 
 
+def _redate(db: sqlite3.Connection, number: int) -> None:
+    """Put another sound block in a block's place."""
+    header = rlp.decode(db.execute("SELECT header FROM blocks WHERE number = ?", (number,)).fetchone()[0])
+    header[11] = b"\x01"
+    encoded = rlp.encode(header)
+    db.execute("UPDATE blocks SET header = ?, hash = ? WHERE number = ?", (encoded, keccak(encoded), number))
+
+
+def test_a_block_replaced_is_found(path: Path) -> None:
+    grown(path, 4)
+    for number, at_once in ((3, False), (4, True)):
+        db = sqlite3.connect(path)
+        _redate(db, number)
+        db.commit()
+        db.close()
+        if at_once:  # the head's parent is looked at whenever the node starts
+            with pytest.raises(NodeStorageError, match="missing from its file"):
+                EmbeddedNode(path, CHAIN_ID)
+        else:
+            node = EmbeddedNode(path, CHAIN_ID)
+            with pytest.raises(NodeStorageError, match="missing from its file"):
+                node.verify()
+            node.close()
+
+
+def test_an_index_that_disagrees_is_found_by_verifying(path: Path) -> None:
+    grown(path, 2)
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, 'topic1,', 'topic0,') WHERE name = 'logs_by_topic1'"
+    )
+    db.commit()
+    db.close()
+    node = EmbeddedNode(path, CHAIN_ID)
+    with pytest.raises(NodeStorageError, match="file is damaged: row"):
+        node.verify()
+    node.close()
+
+
 def test_a_file_cut_short_is_named(path: Path) -> None:
     _, contract = grown(path)
     os.truncate(path, path.stat().st_size // 2)
@@ -307,3 +368,26 @@ def test_answers_stay_quick_at_twenty_thousand_blocks(path: Path) -> None:
 
 def topic(number: int) -> bytes:
     return keccak(word(number))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        ({}, "PRIMARY KEY (block>? AND block<?)"),
+        ({"addresses": [b"a"]}, "logs_by_address (address=? AND block>? AND block<?)"),
+        ({"addresses": [b"a"], "topics": [[b"t"]]}, "logs_by_event (address=? AND topic0=? AND block>?"),
+        ({"topics": [[], [b"t"]]}, "logs_by_topic1 (topic1=? AND block>? AND block<?)"),
+        ({"addresses": [b"a"], "topics": [[b"t"], [b"u"]]}, "logs_by_topic1 (topic1=? AND block>?"),
+    ],
+)
+def test_each_filter_has_its_index(path: Path, wanted: dict[str, Any], index: str) -> None:
+    store = BlockStore(path)
+    db = store._db
+    assert db is not None
+    asked: list[str] = []
+    db.set_trace_callback(asked.append)
+    store.logs(1, 1000, limit=10, **wanted)
+    db.set_trace_callback(None)
+    plan = db.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()
+    assert f"SEARCH l USING {'' if index.startswith('PRIMARY') else 'INDEX '}{index}" in plan[0][3]
+    store.close()

@@ -256,7 +256,9 @@ contract ControlTest is House {
 
     function refusesNotToOrder(BillAct act, uint160 argument) private {
         BillId named = BillId.wrap(keccak256("named bill"));
-        bills.execute(byKey(carrierKey, BillAct.Issue, named, issueArgument(bank, false), keccak256("named note")));
+        bills.execute(
+            byKey(carrierKey, BillAct.Issue, named, issueArgument(bank, false), keccak256("named note"))
+        );
         refuses(
             bills,
             byKey(bankKey, act, named, argument, 0),

@@ -37,7 +37,9 @@ contract EndingTest is House {
 
     function test_Surrender_GivenTheBillIsNotToOrder() public {
         BillId named = BillId.wrap(keccak256("named bill"));
-        bills.execute(byKey(carrierKey, BillAct.Issue, named, issueArgument(bank, false), keccak256("named note")));
+        bills.execute(
+            byKey(carrierKey, BillAct.Issue, named, issueArgument(bank, false), keccak256("named note"))
+        );
         bills.execute(byKey(bankKey, BillAct.Surrender, named, 0, 0));
         vm.assertTrue(bills.bill(named).state == BillState.Surrendered, "state");
     }
@@ -146,9 +148,7 @@ contract EndingTest is House {
 
     function test_Void_RevertWhen_TheHolderHasNotSigned() public {
         Intent memory intent = signed(bills, voiding(BILL), carrierKey);
-        refusesJoint(
-            bills, intent, many(cosigned(bills, intent, carrierKey)), wrongParty(bank, carrier)
-        );
+        refusesJoint(bills, intent, many(cosigned(bills, intent, carrierKey)), wrongParty(bank, carrier));
         refusesJoint(bills, intent, many(cosigned(bills, intent, bankKey)), wrongParty(bank, carrier));
     }
 
@@ -247,10 +247,9 @@ contract EndingTest is House {
             uint160 argument = act == BillAct.Transfer
                 ? uint160(importer)
                 : act == BillAct.Offer ? offerArgument(importer, LATER) : 0;
-            bytes32 detail =
-                act == BillAct.RefuseSurrender || act == BillAct.Deliver || act == BillAct.Void
-                    ? REASON
-                    : bytes32(0);
+            bytes32 detail = act == BillAct.RefuseSurrender || act == BillAct.Deliver || act == BillAct.Void
+                ? REASON
+                : bytes32(0);
             bytes memory reason = act >= BillAct.AcceptOffer && act <= BillAct.WithdrawOffer
                 ? abi.encodeWithSelector(IRailBills.RailBills_NoOffer.selector, BILL)
                 : abi.encodeWithSelector(IRailBills.RailBills_WrongState.selector, BILL, ended);

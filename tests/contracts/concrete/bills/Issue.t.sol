@@ -57,11 +57,7 @@ contract IssueTest is House {
 
     function test_Issue_RevertWhen_TheIssuerIsNoCarrier() public {
         refusesIssue(
-            bankKey,
-            BILL,
-            NOTE,
-            bank,
-            abi.encodeWithSelector(IRailBills.RailBills_NotEntitled.selector, bank)
+            bankKey, BILL, NOTE, bank, abi.encodeWithSelector(IRailBills.RailBills_NotEntitled.selector, bank)
         );
     }
 
@@ -145,12 +141,12 @@ contract IssueTest is House {
     }
 
     function test_Issue_WhenACarrierIssuesToOrder() public {
-        Intent memory intent =
-            byKey(carrierKey, BillAct.Issue, BILL, issueArgument(bank, true), NOTE);
+        Intent memory intent = byKey(carrierKey, BillAct.Issue, BILL, issueArgument(bank, true), NOTE);
         uint256 act = uint256(uint8(BillAct.Issue)) | (uint256(LATER) << 8)
             | (uint256(uint160(vm.addr(carrierKey))) << 56);
         // The word, written out: version 1, holder, issuer, sequence 1, to order, issued.
-        uint256 word = (1 << 224) | (uint256(bank) << 80) | (uint256(carrier) << 48) | (1 << 16) | (1 << 8) | 1;
+        uint256 word =
+            (1 << 224) | (uint256(bank) << 80) | (uint256(carrier) << 48) | (1 << 16) | (1 << 8) | 1;
         vm.expectEmit(true, true, true, true, address(bills));
         emit IRailBills.Acted(BILL, act, word, NOTE);
         bills.execute(intent);

@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {BillAct, BillId, BillState, IRailBills} from "../../../../contracts/bills/IRailBills.sol";
 import {Cosignature, IIntents, Intent} from "../../../../contracts/shared/IIntents.sol";
 import {House} from "../../support/House.sol";
-import {Vm} from "../../support/Test.sol";
 import {Probe} from "../../support/Probe.sol";
+import {Vm} from "../../support/Test.sol";
 
 contract BatchTest is House {
     Probe private probe;
@@ -22,12 +22,15 @@ contract BatchTest is House {
     }
 
     function test_ExecuteBatch_WhenActsDependOnOneAnother() public {
-        bills.executeBatch(many(issuing(), step(bankKey, BillAct.Transfer, 1, importer), surrendering(2)), none());
+        bills.executeBatch(
+            many(issuing(), step(bankKey, BillAct.Transfer, 1, importer), surrendering(2)), none()
+        );
         assertStands(BillState.Surrendered, importer, 3);
     }
 
     function test_ExecuteBatch_WhenActsThatDependOnOneAnotherStandInTheWrongOrder() public {
-        Intent[] memory intents = many(issuing(), surrendering(2), step(bankKey, BillAct.Transfer, 1, importer));
+        Intent[] memory intents =
+            many(issuing(), surrendering(2), step(bankKey, BillAct.Transfer, 1, importer));
         vm.expectEmit(true, true, true, true, address(bills));
         emit IIntents.IntentRefused(
             1,
@@ -71,8 +74,9 @@ contract BatchTest is House {
     }
 
     function test_ExecuteBatch_WhenAnActUsesUpItsGas() public {
-        Intent[] memory intents =
-            many(probing(Probe.ProbeAct.Note, 0), probing(Probe.ProbeAct.Burn, 0), probing(Probe.ProbeAct.Note, 0));
+        Intent[] memory intents = many(
+            probing(Probe.ProbeAct.Note, 0), probing(Probe.ProbeAct.Burn, 0), probing(Probe.ProbeAct.Note, 0)
+        );
         uint256 before = gasleft();
         vm.recordLogs();
         probe.executeBatch(intents, none());
@@ -188,7 +192,9 @@ contract BatchTest is House {
 
     function issueSecond() private returns (BillId second) {
         second = BillId.wrap(keccak256("second bill"));
-        bills.execute(byKey(carrierKey, BillAct.Issue, second, issueArgument(bank, true), keccak256("second note")));
+        bills.execute(
+            byKey(carrierKey, BillAct.Issue, second, issueArgument(bank, true), keccak256("second note"))
+        );
     }
 
     function probing(Probe.ProbeAct act, uint160 argument) private view returns (Intent memory intent) {

@@ -49,7 +49,9 @@ contract ExecuteTest is House {
         refuses(
             bills,
             intent,
-            abi.encodeWithSelector(IIntents.Intents_DeadlinePassed.selector, START - 1, uint48(block.timestamp))
+            abi.encodeWithSelector(
+                IIntents.Intents_DeadlinePassed.selector, START - 1, uint48(block.timestamp)
+            )
         );
     }
 
@@ -139,9 +141,8 @@ contract ExecuteTest is House {
             abi.encodeWithSelector(IRailBills.RailBills_StaleSequence.selector, BILL, uint32(3), uint32(1));
         refuses(bills, intent, reason);
 
-        Intent memory granting = byAdministrator(
-            PartyAct.GrantRole, importer, roleArgument(Role.Importer, START, START + 1), 0
-        );
+        Intent memory granting =
+            byAdministrator(PartyAct.GrantRole, importer, roleArgument(Role.Importer, START, START + 1), 0);
         parties.execute(granting);
         uint32 sequence = parties.administratorSequence();
         refuses(
@@ -194,7 +195,9 @@ contract ExecuteTest is House {
     function test_ExecuteJoint_RevertWhen_ACosignatureIsMalformed() public {
         Intent memory intent = signed(bills, voiding(BILL), bankKey);
         Cosignature memory wrong = Cosignature({r: 0, vs: 0});
-        refusesJoint(bills, intent, many(wrong), abi.encodeWithSelector(IIntents.Intents_BadSignature.selector));
+        refusesJoint(
+            bills, intent, many(wrong), abi.encodeWithSelector(IIntents.Intents_BadSignature.selector)
+        );
     }
 
     function test_ExecuteJoint_RevertWhen_TheKindTakesNoCosigner() public {
@@ -204,8 +207,7 @@ contract ExecuteTest is House {
         refusesJoint(bills, intent, many(cosigned(bills, intent, carrierKey)), reason);
 
         BillId second = BillId.wrap(keccak256("second bill"));
-        intent =
-            draft(BillAct.Issue, second, 0, issueArgument(bank, true), keccak256("second note"));
+        intent = draft(BillAct.Issue, second, 0, issueArgument(bank, true), keccak256("second note"));
         intent = withCosigners(signed(bills, intent, carrierKey), 1);
         refusesJoint(bills, intent, many(cosigned(bills, intent, bankKey)), reason);
 

@@ -9,8 +9,7 @@ contract AdmitTest is House {
     uint256 private newKey = keyNamed("newcomer");
 
     function test_Constructor_RevertWhen_TheAdministratorIsNobody() public {
-        bytes memory code =
-            bytes.concat(vm.getCode("Parties.sol:Parties"), abi.encode(address(0)));
+        bytes memory code = bytes.concat(vm.getCode("Parties.sol:Parties"), abi.encode(address(0)));
         address made;
         bytes memory reason = new bytes(36);
         assembly ("memory-safe") {
@@ -104,9 +103,7 @@ contract AdmitTest is House {
         refusesAdmission(
             admission(administratorKey),
             administratorKey,
-            abi.encodeWithSelector(
-                IParties.Parties_KeyIsAdministrator.selector, vm.addr(administratorKey)
-            )
+            abi.encodeWithSelector(IParties.Parties_KeyIsAdministrator.selector, vm.addr(administratorKey))
         );
     }
 

@@ -30,9 +30,8 @@ contract KeysTest is House {
     }
 
     function test_AddKey_RevertWhen_TheSignerSpeaksForAnotherParty() public {
-        bytes memory reason = abi.encodeWithSelector(
-            IParties.Parties_KeyOfAnother.selector, vm.addr(importerKey), importer
-        );
+        bytes memory reason =
+            abi.encodeWithSelector(IParties.Parties_KeyOfAnother.selector, vm.addr(importerKey), importer);
         refusesNewKey(adding(bank, second), importerKey, second, reason);
         refusesNewKey(rotating(bank, second), importerKey, second, reason);
         Intent memory revoking = keyAct(PartyAct.RevokeKey, bank, vm.addr(bankKey));
@@ -68,9 +67,8 @@ contract KeysTest is House {
     }
 
     function test_AddKey_RevertWhen_TheKeyIsTheAdministrators() public {
-        bytes memory reason = abi.encodeWithSelector(
-            IParties.Parties_KeyIsAdministrator.selector, vm.addr(administratorKey)
-        );
+        bytes memory reason =
+            abi.encodeWithSelector(IParties.Parties_KeyIsAdministrator.selector, vm.addr(administratorKey));
         refusesNewKey(adding(bank, administratorKey), bankKey, administratorKey, reason);
         refusesNewKey(rotating(bank, administratorKey), bankKey, administratorKey, reason);
     }
@@ -125,9 +123,7 @@ contract KeysTest is House {
         address[3] memory unknown = [vm.addr(keyNamed("nobody")), vm.addr(administratorKey), address(0)];
         for (uint256 i = 0; i < unknown.length; ++i) {
             refusesRevoking(
-                bankKey,
-                unknown[i],
-                abi.encodeWithSelector(IParties.Parties_UnknownKey.selector, unknown[i])
+                bankKey, unknown[i], abi.encodeWithSelector(IParties.Parties_UnknownKey.selector, unknown[i])
             );
         }
     }
@@ -248,7 +244,9 @@ contract KeysTest is House {
         refuses(parties, signed(parties, keyAct(PartyAct.RevokeKey, bank, key), signer), reason);
     }
 
-    function refusesNewKey(Intent memory intent, uint256 signer, uint256 cosigner, bytes memory reason) private {
+    function refusesNewKey(Intent memory intent, uint256 signer, uint256 cosigner, bytes memory reason)
+        private
+    {
         intent = signed(parties, intent, signer);
         refusesJoint(parties, intent, many(cosigned(parties, intent, cosigner)), reason);
     }

@@ -9,8 +9,7 @@ contract OfficeTest is House {
     uint256 private heir = keyNamed("heir");
 
     function test_Suspend_RevertWhen_TheSignerIsNotTheAdministrator() public {
-        Intent memory intent =
-            draft(PartyAct.Suspend, rival, parties.administratorSequence(), 0, REASON);
+        Intent memory intent = draft(PartyAct.Suspend, rival, parties.administratorSequence(), 0, REASON);
         refuses(
             parties,
             signed(parties, intent, carrierKey),
@@ -119,9 +118,7 @@ contract OfficeTest is House {
     function test_TransferAdministration_RevertWhen_TheNewKeyIsTheAdministrators() public {
         refusesHandover(
             administratorKey,
-            abi.encodeWithSelector(
-                IParties.Parties_KeyIsAdministrator.selector, vm.addr(administratorKey)
-            )
+            abi.encodeWithSelector(IParties.Parties_KeyIsAdministrator.selector, vm.addr(administratorKey))
         );
     }
 

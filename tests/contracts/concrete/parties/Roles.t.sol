@@ -8,11 +8,7 @@ import {House} from "../../support/House.sol";
 contract RolesTest is House {
     function test_GrantRole_RevertWhen_TheSignerIsNotTheAdministrator() public {
         Intent memory intent = draft(
-            PartyAct.GrantRole,
-            bank,
-            parties.administratorSequence(),
-            roleArgument(Role.Carrier, 0, 0),
-            0
+            PartyAct.GrantRole, bank, parties.administratorSequence(), roleArgument(Role.Carrier, 0, 0), 0
         );
         refuses(
             parties,
@@ -59,10 +55,7 @@ contract RolesTest is House {
             abi.encodeWithSelector(IParties.Parties_BadPeriod.selector, START + 5, START + 5)
         );
         refusesGrant(
-            Role.Exporter,
-            0,
-            START,
-            abi.encodeWithSelector(IParties.Parties_BadPeriod.selector, START, START)
+            Role.Exporter, 0, START, abi.encodeWithSelector(IParties.Parties_BadPeriod.selector, START, START)
         );
     }
 
@@ -86,8 +79,7 @@ contract RolesTest is House {
     }
 
     function test_GrantRole_RevertWhen_ACourtsRoleBeginsBeforeItsNotice() public {
-        bytes memory reason =
-            abi.encodeWithSelector(IParties.Parties_CourtNotice.selector, START + 7 days);
+        bytes memory reason = abi.encodeWithSelector(IParties.Parties_CourtNotice.selector, START + 7 days);
         refusesGrant(Role.Court, 0, 0, reason);
         refusesGrant(Role.Court, START + 7 days - 1, 0, reason);
     }
