@@ -29,9 +29,9 @@ __all__ = ["create_app"]
 
 _DESCRIPTION = """Railway bills of lading on a verifiable record.
 
-A party's acts are signed by its own key (EIP-712): **prepare** an act, sign its `typed_data`, **submit** it;
-or have a key that you entrusted to this gateway sign it. Documents are kept sealed. `POST /v1/bills/verify` is
-the bank's one call.
+A party's acts are signed by its own key (EIP-712): **prepare** an act, sign its `typed_data`, **submit** it,
+or have a key that you entrusted to this gateway sign it. Documents are kept sealed. `POST /v1/bills/verify`
+is the bank's one call.
 
 Errors follow RFC 9457 with a stable `code`, in Chinese or English by Accept-Language. Every unsafe request
 takes an Idempotency-Key.

@@ -7,7 +7,7 @@ transactions and state nodes are stored under their own hashes and checked again
 The file belongs to one process: SQLite's exclusive lock is held while the store is open and falls with the
 process, however it ends.
 
->>> store = BlockStore(Path("/tmp/example-chain.db"))  # doctest: +SKIP
+>>> store = BlockStore(Path("chain.db"))  # doctest: +SKIP
 >>> store.head()  # doctest: +SKIP
 """
 
@@ -70,8 +70,8 @@ CREATE INDEX logs_by_topic1 ON logs (topic1, block);
 _LOGS = """
 SELECT l.block, l.position, l.transaction_position, l.address, l.topic0, l.topic1, l.topic2, l.topic3, l.data,
     b.hash, t.hash
-FROM logs l JOIN blocks b ON b.number = l.block
-JOIN transactions t ON t.block = l.block AND t.position = l.transaction_position
+FROM logs l LEFT JOIN blocks b ON b.number = l.block
+LEFT JOIN transactions t ON t.block = l.block AND t.position = l.transaction_position
 """
 
 
@@ -172,8 +172,14 @@ class BlockStore:
         return self._block("WHERE hash = ?", key)
 
     def block_hash(self, number: int) -> bytes:
-        """The hash of a block that is there."""
-        return bytes(self._read("SELECT hash FROM blocks WHERE number = ?", number)[0][0])
+        """The hash of a block that is there.
+
+        :raises KeyError: it is not
+        """
+        rows = self._read("SELECT hash FROM blocks WHERE number = ?", number)
+        if not rows:
+            raise KeyError(number)
+        return bytes(rows[0][0])
 
     def transaction(self, key: bytes) -> StoredTransaction | None:
         """A mined transaction by its hash."""
@@ -222,6 +228,8 @@ class BlockStore:
             # a place that takes anything still asks for a topic there
             where.append(f"l.topic{len(topics) - 1} IS NOT NULL")
         rows = self._read(f"{_LOGS} WHERE {' AND '.join(where)} ORDER BY 1, 2 LIMIT ?", *values, limit)
+        if any(None in row[9:] for row in rows):
+            raise NodeStorageError("a log in the chain's file is of no block: the file is damaged")
         return [
             StoredLog(row[0], row[1], row[2], row[3], tuple(t for t in row[4:8] if t is not None), *row[8:])
             for row in rows

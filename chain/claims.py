@@ -56,7 +56,6 @@ class Circumstances:
     :ivar chain_nonce: the sender's next nonce on the chain
     :ivar gas_limit: of a block
     :ivar gas_price: wei
-    :ivar time: of the newest block
     :ivar now: our own clock, for the books only
     """
 
@@ -64,7 +63,6 @@ class Circumstances:
     chain_nonce: int
     gas_limit: int
     gas_price: int
-    time: int
     now: int
 
 
@@ -106,7 +104,7 @@ def claim(
     """
     free = _Nonces(session, signer.address, around.chain_nonce)
     prepared: list[Prepared] = []
-    waiting = _candidates(session, signer.address, targets, around, batch_size * room) if room > 0 else []
+    waiting = _candidates(session, signer.address, targets, batch_size * room) if room > 0 else []
     while waiting and len(prepared) < room:
         contract = Address(waiting[0].contract)
         target = targets[contract]
@@ -182,14 +180,12 @@ def _candidates(
     session: Session,
     sender: Address,
     targets: Mapping[Address, Target],
-    around: Circumstances,
     limit: int,
 ) -> list[OutboxRow]:
     statement = (
         select(OutboxRow)
         .where(
             OutboxRow.status == ActStatus.PENDING,
-            OutboxRow.deadline >= around.time,
             col(OutboxRow.contract).in_(list(targets)),
         )
         .order_by(col(OutboxRow.id))

@@ -3,7 +3,7 @@
 It mines what it is sent at once, a batch as one block, and returns when the block is safely on the disk.
 Rules of Cancun through py-evm; gas is free. It protects against crashes, not against its own operator.
 
->>> node = EmbeddedNode(Path("/tmp/example/chain.db"), 20777)  # doctest: +SKIP
+>>> node = EmbeddedNode(Path("chain.db"), 20777)  # doctest: +SKIP
 >>> node.rpc("eth_blockNumber", [])  # doctest: +SKIP
 '0x0'
 """
@@ -38,6 +38,7 @@ _LOG = logging.getLogger(__name__)
 _SEND = "eth_sendRawTransaction"
 _INVALID_PARAMS = -32602
 _MAX_LOGS = 100_000
+_MAX_CHOICES = 1000
 _MISSING = (EVMMissingData, MissingTrieNode, MissingTraversalNode, KeyError)
 
 
@@ -415,8 +416,13 @@ class EmbeddedNode:
         address = wanted.get("address")
         addresses = [] if address is None else address if isinstance(address, list) else [address]
         places = wanted.get("topics") or []
-        if len(places) > 4 or not isinstance(places, list):
+        if not isinstance(places, list) or len(places) > 4:
             raise ValueError("topics have at most four places")
+        if (
+            max(len(addresses), *(len(place) for place in places if isinstance(place, list)), 0)
+            > _MAX_CHOICES
+        ):
+            raise ValueError(f"more than {_MAX_CHOICES} addresses, or topics for one place")
         logs = self._store.logs(
             first,
             last,

@@ -438,7 +438,6 @@ class Relayer:
             chain_nonce=nonce,
             gas_limit=head.gas_limit,
             gas_price=price,
-            time=head.timestamp,
             now=int(time.time()),
         )
         targets = self._targets_known()

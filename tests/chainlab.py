@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from chain.client import Chain
 from chain.contracts import Artifact, encode_batch
@@ -54,6 +54,7 @@ GRANT_ROLE = ActType(
         ActField("until", "uint48", Bits(56, 48)),
     ),
 )
+SUSPEND = ActType("Suspend", 4, ("party", "uint32"), (ActField("reason", "bytes32", DETAIL),))
 ISSUE = ActType(
     "Issue",
     1,
@@ -186,6 +187,13 @@ class Registry:
                 )
                 for act, signers in acts
             ]
+
+    def suspend(self, session: Session) -> OutboxRow:
+        """Enqueue an act on the other contract: the administrator suspends the holder."""
+        subject, values = HOLDER_PARTY.to_bytes(32, "big"), {"reason": keccak(b"reason")}
+        act = Act(SUSPEND, subject, 3, FAR, values)
+        signature = ADMINISTRATOR.sign(act.digest(self.parties_domain))
+        return enqueue(session, act, self.parties_domain, [signature], now=int(time.time()), lane=b"office")
 
     def _signed(
         self, act: Act, domain: Domain, signers: Sequence[KeySigner]

@@ -38,7 +38,7 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True)
 _STATE: Final = "demo-state.json"
 _FORMAT: Final = "landbridge/demo-state/1"
-_HEADER: Final = "demo-bank.header"
+_HEADER: Final = "demo-carrier-a.header"
 
 
 @app.callback()
@@ -100,7 +100,7 @@ def _play(run: Run, serving: Serving, *, stays: bool) -> bool:
     held = len(steps) == 9 and all(step.held for step in steps) and same and untouched
     head_after = house.chain.block_number()
     memory.keep(head_after, after)
-    header = _write_header(settings.data_dir, actors["bank"])
+    header = _write_header(settings.data_dir, actors["carrier-a"])
     told = about(house, serving.url)
     document = {
         "held": held,
@@ -189,12 +189,12 @@ def _tell_step(run: Run, step: Step) -> None:
         show.verdict(console, run.lang, step.verdict)
 
 
-def _write_header(folder: Path, bank: Actor) -> Path:
-    """The bank's token as a header that curl reads, so that it never stands on a command line."""
+def _write_header(folder: Path, actor: Actor) -> Path:
+    """A token as a header that curl reads, so that it never stands on a command line."""
     from api.cli.files import replace_private
 
     path = folder / _HEADER
-    token = bank.gateway.token or ""
+    token = actor.gateway.token or ""
     replace_private(path, f"Authorization: Bearer {token}\n")
     return path
 

@@ -55,7 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _title(lang)
     try:
         code = build(lang).main(args=given, prog_name="landbridge", standalone_mode=False)
-        sys.stdout.flush()
         return int(code) if isinstance(code, int) else ExitCode.OK
     except typer.TyperException as error:
         return _usage(error, lang, "--json" in given)
@@ -66,10 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             json_too=False,
         )
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone (a pager, head): what is left has nowhere to go, at exit neither.
+    finally:
+        _drain()
+
+
+def _drain() -> None:
+    """Leave nothing to be written at exit, where a full disk or a reader that has gone shows a trace."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.OK
 
 
 def _title(lang: str) -> None:

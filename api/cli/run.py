@@ -144,6 +144,8 @@ def _with_globals(function: Callable[..., int | None]) -> Callable[..., None]:
             code = function(run, **given)
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
+        except BrokenPipeError:
+            code = ExitCode.LOCAL  # who read the answer has gone: nobody is left to tell
         except (Exception, KeyboardInterrupt) as error:
             code = run.fail(error)
         raise typer.Exit(int(code or 0))
@@ -224,5 +226,9 @@ def tell(failure: Failure, lang: str, *, json_too: bool) -> None:
 def _console(stream: Any) -> Console:
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:  # the library would end the process with 1
+            raise BrokenPipeError
+
     wide = not stream.isatty() and "COLUMNS" not in os.environ
-    return Console(file=stream, width=_WIDTH if wide else None, highlight=False, emoji=False, markup=False)
+    return Plain(file=stream, width=_WIDTH if wide else None, highlight=False, emoji=False, markup=False)

@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -137,10 +137,7 @@ class Serving:
         :raises CliError: the port is taken
         :raises LandbridgeError: a part of the house cannot be opened
         """
-        from api.kernel.house import House
-        from api.registry import ROOMS
-
-        with bind(settings.host, settings.port) as listener, House.open(settings, ROOMS) as house:
+        with bind(settings.host, settings.port) as listener, _house(settings) as house:
             serving = cls(house, listener)
             try:
                 yield serving
@@ -225,18 +222,15 @@ def configure_logs(level: str) -> None:
 
 
 def _serve(run: Run, settings: Settings) -> int | None:
-    from api.kernel.house import House
-    from api.registry import ROOMS
-
     caught: list[int] = []
-    with bind(settings.host, settings.port) as listener, House.open(settings, ROOMS) as house:
+    with bind(settings.host, settings.port) as listener, _house(settings) as house:
         url = _url(listener)
 
         def announce() -> None:
             told = about(house, url)
-            run.result(told, lambda console: show.pairs(console, about_rows(run, told)))
             if settings.embedded:
                 run.say("embedded-warning")
+            run.result(told, lambda console: show.pairs(console, about_rows(run, told)))
             run.say("serving")
             sys.stdout.flush()
 
@@ -249,6 +243,14 @@ def _serve(run: Run, settings: Settings) -> int | None:
             raise CliError("server-start", ExitCode.LOCAL)
     run.say("stopped")
     return ExitCode.INTERRUPTED if signal.SIGINT in caught else None
+
+
+def _house(settings: Settings) -> AbstractContextManager[House]:
+    # Imported after the port is bound: a port that is taken is told at once.
+    from api.kernel.house import House
+    from api.registry import ROOMS
+
+    return House.open(settings, ROOMS)
 
 
 def _url(listener: socket.socket) -> str:

@@ -170,7 +170,7 @@ _DEMO: Final = {
         "Chain head {before} → {after}; bills {bills_before} → {bills_after}",
         "链头 {before} → {after}；提单 {bills_before} → {bills_after}",
     ),
-    "demo-first": ("First run here: chain head {head}.", "首次运行：链头 {head}。"),
+    "demo-first": ("No story ended here yet: chain head {head}.", "此处尚无完成的演示：链头 {head}。"),
     "demo-grown": (
         "Found again: chain head {head} (the last run ended at {last}), {count} bill(s):",
         "已恢复：链头 {head}（上次结束于 {last}），提单 {count} 份：",
@@ -192,8 +192,8 @@ _DEMO: Final = {
     "demo-starting": ("Opening the gateway in {data_dir} …", "正在打开网关，数据目录 {data_dir} …"),
     "demo-try": ("try: curl -H @{header} {url}/v1/bills", "试用：curl -H @{header} {url}/v1/bills"),
     "demo-try-cli": (
-        "     landbridge bill history {bill} --gateway {url} --token-file {tokens}#bank",
-        "     landbridge bill history {bill} --gateway {url} --token-file {tokens}#bank",
+        "     landbridge bill history {bill} --gateway {url} --token-file {tokens}#carrier-a",
+        "     landbridge bill history {bill} --gateway {url} --token-file {tokens}#carrier-a",
     ),
     "step-block": ("block {block}", "区块 {block}"),
     "step-gas": ("gas {gas}", "gas {gas}"),

@@ -98,7 +98,8 @@ def issue(
     wanted = frozenset(scopes)
     for scope in sorted(wanted - SCOPES.keys()):
         raise UnknownScopeError(f"no scope is called {scope}", params={"scope": scope})
-    if not wanted or (party is None) != (wanted == {"operate"}):
+    fits = wanted == {"operate"} if party is None else "operate" not in wanted
+    if not wanted or not fits:
         raise UnknownScopeError(
             "the operator's token has the scope operate alone, a party's never", params={}
         )

@@ -24,7 +24,8 @@ from chain.digests import Seed, document_digest, new_seed
 from chain.errors import LandbridgeError
 from vault.blobs import BlobId
 from vault.documents import SealedDocument, add_reader, open_document, seal_document
-from vault.keys import PrivateKey, PublicKey, key_id
+from vault.keys import PrivateKey, PublicKey, WrapRefusedError, key_id
+from vault.sealed import SealedKeyError
 
 __all__ = [
     "DocumentRefusedError",
@@ -172,7 +173,10 @@ def show(session: Session, house: House, digest: str, by: int, to: int, wrap: by
     elif (taker := house.entrusted_reader(key)) is not None:
         # A wrap that opens nothing would stand in the place of a good one for ever.
         sealed = SealedDocument(BlobId(row.blob), {taker.id: wrap})
-        open_document(sealed, taker, _context(house, digest), house.blobs)
+        try:
+            open_document(sealed, taker, _context(house, digest), house.blobs)
+        except SealedKeyError as error:
+            raise WrapRefusedError("the wrap holds another document's key") from error
     try:
         with session.begin_nested():
             session.add(WrapRow(document=digest, party=to, wrap=wrap, shown_by=by, created=int(time.time())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import time
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -66,9 +67,10 @@ async def _on_error(request: Request, error: Exception) -> JSONResponse:
             {"code": f.code, "severity": f.severity, "path": f.path, "en": f.en, "zh": f.zh}
             for f in findings[:200]
         ]
-    if error.code not in TEXTS:
-        _LOG.error("error without a text", code=error.code)
-    return _answer(request, error.code, **members)
+    code = "storage-full" if _disk_is_full(error) else error.code
+    if code not in TEXTS:
+        _LOG.error("error without a text", code=code)
+    return _answer(request, code, **members)
 
 
 async def _on_validation(request: Request, error: Exception) -> JSONResponse:
@@ -121,7 +123,18 @@ async def _on_database(request: Request, error: Exception) -> JSONResponse:
     return _answer(request, storage_code(error))
 
 
+def _disk_is_full(error: BaseException | None) -> bool:
+    """Whether that is what lies beneath an error, whatever part of the house wrote."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False
+
+
 async def _on_anything(request: Request, error: Exception) -> JSONResponse:
+    if _disk_is_full(error):
+        return _answer(request, "storage-full")
     # The kind and place suffice to find it; the message might hold what a caller sent.
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -38,9 +38,10 @@ abstract contract Intents is IIntents, EIP712 {
         _act(intent, head, signer, cosigners);
     }
 
-    /// @inheritdoc IIntents
     // The calls in the loop go to this contract alone, and what they may use is capped; the events after them
-    // change no state. slither-disable-next-line calls-loop,reentrancy-events
+    // change no state.
+    // slither-disable-start calls-loop,reentrancy-events
+    /// @inheritdoc IIntents
     function executeBatch(Intent[] calldata intents, Cosignature[] calldata cosignatures) external {
         uint256 used = 0;
         for (uint256 i = 0; i < intents.length; ++i) {
@@ -71,6 +72,8 @@ abstract contract Intents is IIntents, EIP712 {
         }
         _requireCount(used, cosignatures.length);
     }
+
+    // slither-disable-end calls-loop,reentrancy-events
 
     /// @inheritdoc IIntents
     function intentDigest(Intent calldata intent) external view returns (bytes32) {
@@ -111,7 +114,8 @@ abstract contract Intents is IIntents, EIP712 {
 
     function _recover(bytes32 digest, bytes32 r, bytes32 vs) private pure returns (address signer) {
         ECDSA.RecoverError problem;
-        // The third value only repeats the bad part. slither-disable-next-line unused-return
+        // The third value only repeats the bad part.
+        // slither-disable-next-line unused-return
         (signer, problem,) = ECDSA.tryRecover(digest, r, vs);
         if (problem != ECDSA.RecoverError.NoError) revert Intents_BadSignature();
     }

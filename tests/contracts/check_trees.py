@@ -56,7 +56,9 @@ def main() -> int:
         found = set(FUNCTION.findall(file.read_text(encoding="utf-8")))
         count += len(wanted)
         problems += [f"{tree.relative_to(FOLDER)}: no test {name}" for name in sorted(wanted - found)]
-        problems += [f"{file.relative_to(FOLDER)}: not in the tree: {name}" for name in sorted(found - wanted)]
+        problems += [
+            f"{file.relative_to(FOLDER)}: not in the tree: {name}" for name in sorted(found - wanted)
+        ]
     print("\n".join(problems) if problems else f"trees: {count} branches, each with its test")
     return 1 if problems else 0
 

@@ -1,8 +1,8 @@
 """A gateway inside the test's process: its application, parties with tokens, and bills made quickly.
 
-Two kinds of party: those that entrusted their keys to the gateway (the carriers A and B, the bank, the importer
-and a stranger who is party to nothing), and those that keep their own (``haulier``, a carrier, and ``owner``).
-The own-key parties make a bill on the chain in a tenth of a second, without a document.
+Two kinds of party: those that entrusted their keys to the gateway (``carrier``, a ``rival`` carrier,
+``bank``, ``importer``, a ``stranger`` to all bills), and those that keep their own (``haulier``, a carrier,
+and ``owner``): these make a bill on the chain in a tenth of a second, without a document.
 
 >>> bill = gateway.quick_bill(holder="bank")                 # doctest: +SKIP
 >>> gateway.get("bank", f"/v1/bills/{bill}").json()["live"]  # doctest: +SKIP
@@ -59,7 +59,7 @@ class Member:
 
 @dataclass
 class Gateway:
-    """A gateway served in this process. Callers are named: a party's name, ``operator``, or nobody (``None``)."""
+    """A gateway in this process. A caller is a party's name, ``operator``, nobody (``None``), or headers."""
 
     app: FastAPI
     house: House
@@ -202,7 +202,7 @@ class Gateway:
         return dict(answer.json())
 
     def full_bill(self, *, issuer: str = "carrier", holder: str = "importer") -> dict[str, Any]:
-        """A bill with its document, issued by an entrusted key: ``bill``, ``document``, ``seed``, ``note``."""
+        """A bill with its document, issued by an entrusted key: bill, document, seed and note."""
         kept = self.store(self.document(issuer=issuer, holder=holder), author=issuer)
         bill, note = kept["digest"], kept["facts"]["note"]
         self.done(self.sign(issuer, "Issue", bill, note=note, holder=self.party(holder), toOrder=True))
@@ -345,7 +345,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="session")
 def full_bill(gateway: Gateway) -> dict[str, Any]:
-    """A bill with its document, issued by the carrier and held by the importer: to be looked at, not changed."""
+    """A bill with its document, issued by the carrier, held by the importer: to be looked at, not changed."""
     return gateway.full_bill()
 
 

@@ -9,6 +9,7 @@ Run as a program it is that process; its settings come from the environment, as 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -32,6 +33,16 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
+
+
+def anvil_class() -> Any:
+    """The class behind the fixture ``make_anvil``, for fixtures that outlive a test."""
+    spec = importlib.util.spec_from_file_location("nodes", Path(__file__).with_name("conftest.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Anvil
 
 
 class Gateway:
@@ -64,7 +75,7 @@ class Gateway:
         """The settings as the process gets them."""
         own = {f"LANDBRIDGE_{name.upper()}": value for name, value in self.settings.items()}
         outer = {name: value for name, value in os.environ.items() if not name.startswith("LANDBRIDGE_")}
-        return outer | own | {"LANDBRIDGE_TEST_CLOCK": str(self.clock)}
+        return outer | own | {"LANDBRIDGE_TEST_CLOCK": str(self.clock), "PYTHONPATH": str(ROOT)}
 
     def start(self, *, wait: bool = True) -> None:
         """Start the process; it answers when this returns, unless ``wait`` is false."""
@@ -128,6 +139,16 @@ class Gateway:
 
         default = f"sqlite:///{self.folder / 'gateway.db'}"
         return open_engine(self.settings.get("database_url", default))
+
+    def sender(self) -> str:
+        """The account that pays for gas, made before the first start so that a test can give it money."""
+        from chain.signers import Keystore
+
+        self.settings["keystore_password"] = "a password of tests alone"
+        keys = self.folder / "keys"
+        account = Keystore(keys, self.settings["keystore_password"]).create().address
+        (keys / "accounts.json").write_text(json.dumps({"relayer": account}))
+        return account
 
     def operator(self) -> Client:
         """A client with an operator's token, which is written into the database as an operator would."""

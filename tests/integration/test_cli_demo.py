@@ -1,4 +1,4 @@
-"""The demo story, played twice on one folder: every step holds, and what the first run left is found again."""
+"""The demo story, played twice on one folder: every step holds; what the first run left is found again."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_it_serves_after_the_story(tmp_path: Path) -> None:
     document = json.loads("".join(lines))
     assert document["held"] is True
     url = document["gateway"]["address"]
-    name, _, value = (tmp_path / "data" / "demo-bank.header").read_text().strip().partition(": ")
+    name, _, value = (tmp_path / "data" / "demo-carrier-a.header").read_text().strip().partition(": ")
     answer = httpx.get(f"{url}/v1/bills/{document['bill']}", headers={name: value}, trust_env=False)
     assert answer.json()["state"] == "delivered"
     assert httpx.get(f"{url}/docs", trust_env=False).status_code == 200

@@ -21,12 +21,16 @@ contract WireFuzz is House {
 
         bytes32 before = stateDigest();
         bool done = true;
-        if (joint) try bills.executeJoint(intent, cosignatures) {}
+        if (joint) {
+            try bills.executeJoint(intent, cosignatures) {}
             catch {
-            done = false;
-        } else try bills.execute(intent) {}
+                done = false;
+            }
+        } else {
+            try bills.execute(intent) {}
             catch {
-            done = false;
+                done = false;
+            }
         }
         vm.assertFalse(done, "an altered act was executed");
         vm.assertEq(stateDigest(), before, "an altered act changed something");
@@ -46,7 +50,7 @@ contract WireFuzz is House {
         bytes32 before = stateDigest();
         bool done = true;
         try parties.executeJoint(intent, many(one)) {}
-            catch {
+        catch {
             done = false;
         }
         vm.assertFalse(done, "an altered act was executed");
@@ -76,14 +80,12 @@ contract WireFuzz is House {
                 Cosignature[] memory one = many(cosigned(bills, intent, carrierKey));
                 try bills.executeJoint(intent, one) {
                     vm.assertTrue(false, "executed");
-                }
-                    catch {}
+                } catch {}
             } catch {}
         } else {
             try bills.execute(intent) {
                 vm.assertTrue(false, "executed");
-            }
-                catch {}
+            } catch {}
         }
         vm.assertEq(bills.billWord(BILL), word, "the administrator changed a bill");
     }

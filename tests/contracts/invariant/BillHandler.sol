@@ -175,15 +175,13 @@ contract BillHandler is Acts {
         if (cosigner != 0) {
             try bills.executeJoint(intent, cosignatures) {
                 return true;
-            }
-                catch {
+            } catch {
                 return false;
             }
         }
         try bills.execute(intent) {
             return true;
-        }
-            catch {
+        } catch {
             return false;
         }
     }

@@ -157,6 +157,8 @@ def test_wrong_parameters_are_refused_by_name(
         ("eth_getLogs", [{"fromBlock": "0x1", "toBlock": "0x0"}]),
         ("eth_getLogs", [{"topics": [None] * 5}]),
         ("eth_getLogs", [{"topics": "0x"}]),
+        ("eth_getLogs", [{"address": ["0x" + "11" * 20] * 1001}]),
+        ("eth_getLogs", [{"topics": [None, ["0x" + "11" * 32] * 1001]}]),
         ("eth_call", [{"chainId": "0x1"}, "latest"]),
         ("eth_call", ["0x"]),
         ("eth_chainId", ["surplus"]),

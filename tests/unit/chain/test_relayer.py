@@ -109,9 +109,7 @@ def test_batches_are_bounded_by_size_and_by_gas(bench: Bench) -> None:
     assert bench.statuses(rows) == [ActStatus.DONE] * 5
     assert [row.gas for row in bench.transactions()].count(bench.transactions()[0].gas) == 2
     target = claims.Target(bench.registry.artifacts[bench.registry.bills], 200_000)
-    around = claims.Circumstances(
-        chain_id=CHAIN_ID, chain_nonce=0, gas_limit=700_000, gas_price=0, time=0, now=0
-    )
+    around = claims.Circumstances(chain_id=CHAIN_ID, chain_nonce=0, gas_limit=700_000, gas_price=0, now=0)
     assert len(claims._fill(rows, target, around, 64)) == 2
     assert gas_for(acts=2, calldata=420, intent_gas=200_000, attempts=0, limit=1 << 24) <= 700_000
 
@@ -119,8 +117,10 @@ def test_batches_are_bounded_by_size_and_by_gas(bench: Bench) -> None:
 def test_acts_of_an_unknown_contract_wait_for_a_relayer_that_knows_it(bench: Bench) -> None:
     rows = bench.enqueue(issue(1))
     only = {bench.registry.parties: bench.registry.artifacts[bench.registry.parties]}
+    with writing(bench.engine) as session:
+        office = bench.registry.suspend(session)
     settle(bench.relayer(artifacts=only))
-    assert bench.statuses(rows) == [ActStatus.PENDING]
+    assert bench.statuses([*rows, office]) == [ActStatus.PENDING, ActStatus.DONE]
     settle(bench.relayer())
     assert bench.statuses(rows) == [ActStatus.DONE]
 
@@ -325,6 +325,13 @@ class TestNonces:
 
 
 class TestFailures:
+    def test_gas_grows_with_each_failure_up_to_the_limit(self) -> None:
+        about = {"acts": 4, "calldata": 1000, "intent_gas": 200_000}
+        gas = [gas_for(**about, attempts=n, limit=2_000_000) for n in range(4)]
+        assert gas[0] > 4 * 200_000 * 64 // 63
+        assert gas[1] == gas[0] * 3 // 2
+        assert gas[2:] == [gas[0] * 2, 2_000_000]
+
     def test_a_batch_that_failed_is_tried_smaller_and_with_more_gas(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -137,3 +137,12 @@ def test_a_failure_says_the_same_in_both_languages() -> None:
     assert "8600" in english.sentence
     assert "8600" in chinese.sentence
     assert text("zh", "error.port-taken", host="127.0.0.1", port=8600) == chinese.sentence
+
+
+def test_the_manual_names_every_command_and_exit_code() -> None:
+    manual = (ROOT / "docs" / "cli.md").read_text()
+    for path, command in walk(build("en")):
+        if path and getattr(command, "commands", None) is None:
+            assert re.search(rf"[`|\s]{re.escape(path.split()[-1])}[`|\s,]", manual), path
+    rows = {int(code) for code in re.findall(r"^\| (\d+) \|", manual, re.MULTILINE)}
+    assert rows == {int(code) for code in ExitCode}

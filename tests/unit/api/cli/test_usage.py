@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.clilab import cli
+from tests.clilab import ROOT, clean, cli
 
 WRONG = [
     ["--json"],
@@ -88,3 +92,21 @@ def test_version() -> None:
 def test_help_ends_well_in_both_languages() -> None:
     assert "Check a bill's document" in cli("bill", "check", "--help").out
     assert "检查提单单证" in cli("bill", "check", "--help", "--lang", "zh").out
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_answer_that_cannot_be_written(tmp_path: Path, as_json: bool) -> None:
+    """A full disk is told; a reader that has gone is nobody to tell. Neither shows a trace."""
+    path = tmp_path / "bill.json"
+    path.write_text("{" + " " * 10 + "}")
+    arguments = [sys.executable, "-m", "api.cli.main", "bill", "check", str(path), *(["--json"] * as_json)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, env=clean(), cwd=ROOT)
+    assert done.returncode == 5
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(arguments, stdout=writing, stderr=subprocess.PIPE, env=clean(), cwd=ROOT)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (5, b"")
