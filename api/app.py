@@ -100,7 +100,7 @@ def _settle(app: FastAPI, house: House) -> None:
     app.state.metrics.watch(house)
     door = Door(house.chain.node, house.deployment.contracts.values())
     # A mount alone answers /rpc with a redirect to /rpc/, which JSON-RPC clients do not follow.
-    app.router.routes.append(Route("/rpc", _Rpc(rpc_app(door, max_bytes=512 << 10, max_batch=100))))
+    app.router.routes.append(Route("/rpc", _Rpc(rpc_app(door, max_bytes=512 << 10, max_batch=20))))
 
 
 class _Rpc:

@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     chain_id: int = Field(default=20777, ge=1, lt=2**53)
     confirmations: int = Field(default=1, ge=1, le=1000)
     """Blocks, the act's own included, after which it counts as done."""
+    independent_chain: str = ""
+    """Who runs the chain, where that is not this gateway's operator; else no verdict calls an act final."""
     node_timeout: float = Field(default=10, gt=0, le=120)
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=0, le=65535)

@@ -46,11 +46,13 @@ def open_engine(url: str) -> Engine:
         raise DatabaseUrlError("the database URL cannot be read") from error
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=16, max_overflow=64
+        )
     if backend != "sqlite" or parsed.database in (None, "", ":memory:"):
         raise DatabaseUrlError("the database is a SQLite file or PostgreSQL", params={"backend": backend})
     # The threads of one process wait for one another in SQLite, not in the pool.
-    engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, pool_size=16, max_overflow=48)
+    engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, pool_size=16, max_overflow=112)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: SqliteConnection, _record: Any) -> None:
@@ -81,10 +83,8 @@ def writing(engine: Engine) -> Iterator[Session]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """One transaction that only reads, and on SQLite holds up no writer; what it changes is undone."""
-    with (
-        engine.connect().execution_options(**{_READ_ONLY: True}) as connection,
-        Session(connection, expire_on_commit=False) as session,
-    ):
+    # The connection is taken at the first statement: whoever only waits holds none.
+    with Session(engine.execution_options(**{_READ_ONLY: True}), expire_on_commit=False) as session:
         yield session
         session.expunge_all()
         session.rollback()

@@ -75,12 +75,14 @@ class Deployment:
 
     :ivar contracts: addresses by name
     :ivar block: the block of the first one; none of their events is older
+    :ivar creations: the transactions that made them, by name, where they are known
     """
 
     chain_id: int
     genesis_hash: str
     contracts: Mapping[str, Address]
     block: int
+    creations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -134,8 +136,10 @@ def load_deployment(record: Path) -> Deployment | None:
 def verify_deployment(chain: Chain, deployment: Deployment, plan: Sequence[Step]) -> None:
     """Check that the contracts of a plan, and no others, stand where a deployment says.
 
-    The code must be the shipped one, but for the words that a constructor sets once (``immutable``); the
-    plan's links show that these point to one another.
+    The code must be the shipped one, but for the words that a constructor sets once (``immutable``), and,
+    where the creation is known, so must be the code that created it, with the plan's arguments: other
+    creation code could leave the same contract behind with keys already in its storage. The plan's links
+    show that the contracts point to one another.
 
     :raises WrongChainError: a chain with another id
     :raises ChainChangedError: a chain with another first block
@@ -153,12 +157,22 @@ def verify_deployment(chain: Chain, deployment: Deployment, plan: Sequence[Step]
             Artifact.load(step.name).deployed_bytecode, chain.code(address)
         ):
             raise _other(step.name, address)
+        if step.name in deployment.creations:
+            _check_creation(chain, deployment, step)
     for step in plan:
         artifact, address = Artifact.load(step.name), deployment.contracts[step.name]
         for function, target in step.links.items():
             answer = artifact.decode(function, chain.call(address, artifact.encode(function)))
             if answer != deployment.contracts[target]:
                 raise _other(step.name, address)
+
+
+def _check_creation(chain: Chain, deployment: Deployment, step: Step) -> None:
+    address, hash_ = deployment.contracts[step.name], deployment.creations[step.name]
+    creation, receipt = chain.transaction(hash_), chain.receipt(hash_)
+    code = Artifact.load(step.name).creation(*step.arguments(deployment.contracts))
+    if creation is None or creation.data != code or receipt is None or receipt.contract != address:
+        raise _other(step.name, address)
 
 
 def _make(
@@ -259,7 +273,8 @@ class _Memory:
     def deployment(self) -> Deployment:
         blocks = [c.block for c in self.creations.values() if c.block is not None]
         contracts = {name: Address(c.address) for name, c in self.creations.items()}
-        return Deployment(self._chain_id, self._genesis_hash, contracts, min(blocks))
+        creations = {name: c.hash for name, c in self.creations.items()}
+        return Deployment(self._chain_id, self._genesis_hash, contracts, min(blocks), creations)
 
     def _write(self) -> None:
         content = {

@@ -253,20 +253,24 @@ class HttpNode:
             connections = self._connections
             if self._checked == connections:
                 return
-            answer = self._post(
-                {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}, watch=False
-            )
-            try:
-                found = parse_quantity(_result(answer, 1))
-            except ValueError:
-                _refuse_malformed()
-            if found != self._expected:
-                raise WrongChainError(expected=self._expected, found=found)
-            self._checked = connections
+        # Asked without the lock: those who ask a node that hangs must not wait for one another.
+        answer = self._post({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}, watch=False)
+        try:
+            found = parse_quantity(_result(answer, 1))
+        except ValueError:
+            _refuse_malformed()
+        if found != self._expected:
+            raise WrongChainError(expected=self._expected, found=found)
+        with self._lock:
+            self._checked = max(self._checked, connections)
+
+    def _count_connection(self) -> None:
+        with self._lock:
+            self._connections += 1
 
     def _trace(self, event: str, _info: object) -> None:
         if event == "connection.connect_tcp.complete":
-            self._connections += 1
+            self._count_connection()
 
     def _post(self, body: object, *, watch: bool = True) -> Any:
         deadline = time.monotonic() + self._timeout
@@ -286,13 +290,13 @@ class HttpNode:
                         raise httpx.ReadTimeout("the answer drips")
                 status = response.status_code
         except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout) as error:
-            self._connections += 1
+            self._count_connection()
             raise NodeHungError(
                 f"the node gave no answer in {self._timeout:g} seconds",
                 params={"seconds": f"{self._timeout:g}"},
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
-            self._connections += 1
+            self._count_connection()
             raise NodeDownError(
                 "the node cannot be reached", params={"cause": type(error).__name__}
             ) from error

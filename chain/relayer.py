@@ -292,7 +292,6 @@ class Relayer:
         if gone:
             with writing(self._engine) as session:
                 reopen(session, (row for row in _locked(session, gone) if row.status in _MINED))
-            self._sent_at.clear()
         return bool(gone)
 
     def _confirm(self, head: Block) -> bool:

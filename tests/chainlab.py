@@ -84,6 +84,8 @@ class SwitchedNode:
     :ivar node: what answers
     :ivar fail: per method, an error to raise instead of asking
     :ivar fail_after: per method, an error to raise after the node did what was asked: the answer is lost
+    :ivar override: per method, an answer given instead of the node's
+    :ivar before: called with the method before each call
     :ivar swallow: raw transactions are answered and kept here instead of being passed on
     """
 
@@ -94,6 +96,7 @@ class SwitchedNode:
         self.swallow: list[bytes] | None = None
         self.calls: list[str] = []
         self.override: dict[str, object] = {}
+        self.before: Callable[[str], None] = lambda method: None
 
     def rpc(self, method: str, params: Sequence[object]) -> object:
         answer = self.batch([(method, params)])[0]
@@ -105,6 +108,7 @@ class SwitchedNode:
         methods = [method for method, _ in calls]
         self.calls += methods
         for method in methods:
+            self.before(method)
             if method in self.fail:
                 raise self.fail[method]
         if self.swallow is not None and "eth_sendRawTransaction" in methods:

@@ -62,7 +62,7 @@ _WRAP = 2 + 32 + _KEY + _TAG
 _LOCKED_MAGIC = b"lblk\x01"
 _SALT = 16
 _NONCE = 12
-# OpenSSL deals its threads out to derivations that run at once: some of those then fail, others wait for ever.
+# OpenSSL deals its threads out to derivations that run at once: some then fail, others wait for ever.
 _STRETCHING = threading.Lock()
 _LOCKED_HEAD = len(_LOCKED_MAGIC) + _SALT + _NONCE + _KEY
 

@@ -17,7 +17,7 @@ from sqlmodel import Session, select
 
 from api.kernel.house import House
 from api.kernel.room import DocumentType, Finding
-from api.kernel.tables import DocumentRow, PartyRow, ProfileRow, WrapRow
+from api.kernel.tables import DocumentRow, WrapRow
 from chain.canonical import canonical, parse
 from chain.db import reading
 from chain.digests import Seed, document_digest, new_seed
@@ -207,8 +207,7 @@ def _entrusted(house: House, party: int) -> PrivateKey:
 
 def _reader_key(house: House, party: int) -> PublicKey:
     with reading(house.engine) as session:
-        row = session.get(PartyRow, party)
-        profile = session.get(ProfileRow, row.profile) if row else None
+        profile = house.profile(session, party)
     if profile is None:
         raise ReaderKeyUnknownError("this party has no reader key here", params={"party": party})
     return PublicKey(bytes.fromhex(profile.reader_key))

@@ -9,6 +9,8 @@ chain head, the same contracts, the same keys.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import threading
@@ -16,25 +18,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel
 
 from api.kernel.changes import Changes
 from api.kernel.room import ContractReader, Refusal, Room
-from api.kernel.tables import PartyRow, ProfileRow
+from api.kernel.tables import PartyRow, ProfileRow, RegistryRow
 from api.settings import Settings
-from chain.client import Block, Chain
+from chain.client import Block, BlockAt, Chain
 from chain.contracts import Artifact
-from chain.db import open_engine
+from chain.db import open_engine, reading, writing
 from chain.deploy import Deployment, OtherContractError, Step, deploy, load_deployment, verify_deployment
+from chain.digests import Seed, document_digest
+from chain.errors import LandbridgeError
 from chain.identity import ChainChangedError
 from chain.indexer import Indexer
-from chain.intents import ActType, Address, Domain
+from chain.intents import ActType, Address, Domain, act_from_wire, recover
 from chain.node import Node, NodeDownError, NodeHungError, NodeRefusedError, open_node
+from chain.outbox import wire_of
 from chain.relayer import Relayer
 from chain.signers import Keystore, Signer
+from chain.tables import OutboxRow
 from vault.blobs import BlobStore
 from vault.keys import PrivateKey, PublicKey, key_id
 from vault.keystore import KeyMissingError
@@ -54,6 +60,18 @@ INTENT_REFUSALS = MappingProxyType(
     }
 )
 _OTHER = Refusal("refused-by-chain", "the contract refused the act")
+
+
+class RegistryChangedError(LandbridgeError):
+    """The database was filled from another registry than the one at hand."""
+
+    code: ClassVar[str] = "registry-changed"
+
+
+class ProfileAlteredError(LandbridgeError):
+    """A party's profile that was changed in the database."""
+
+    code: ClassVar[str] = "profile-altered"
 
 
 class House:
@@ -81,11 +99,16 @@ class House:
         self._open_readers: dict[PublicKey, PrivateKey] = {}
         self._unlocking = threading.Lock()
         self.changes = Changes()
+        tag_key = settings.secret("tag_key").encode()
+        self.answers_key = hmac.new(tag_key, b"landbridge/answers/1", hashlib.sha256).digest()
         accounts = _Accounts(settings.data_dir / "keys" / "accounts.json", keystore)
         self.administrator: Signer = accounts.signer("administrator")
         self.relayer_signer: Signer = accounts.signer("relayer")
         self._plan = [_step(room, self.administrator.address) for room in rooms]
-        self.deployment = self._deployed(settings.data_dir / f"deployment-{self.chain_id}.json")
+        record = settings.data_dir / f"deployment-{self.chain_id}.json"
+        self._check_registry(load_deployment(record))
+        self.deployment = self._deployed(record)
+        self._check_registry(self.deployment)
         artifacts = {self.address(room): self.artifact(room) for room in rooms}
         self.indexer = Indexer(
             engine,
@@ -103,6 +126,7 @@ class House:
             chain_id=self.chain_id,
             artifacts=artifacts,
             confirmations=settings.confirmations,
+            already_done=self._took_effect,
             changed=self._relayed,
         )
 
@@ -144,11 +168,36 @@ class House:
         try:
             return deploy(self.chain, self.relayer_signer, self._plan, record)
         except (NodeDownError, NodeHungError):
-            # A node that is away only delays: whoever follows the chain or sends to it looks first whose it is.
+            # A node that is away only delays: whoever uses the chain looks first whose it is.
             known = load_deployment(record)
             if known is None or any(step.name not in known.contracts for step in self._plan):
                 raise
             return known
+
+    def _check_registry(self, deployment: Deployment | None) -> None:
+        """The database belongs to one registry: its events must never mix with another's."""
+        with writing(self.engine) as session:
+            known = session.get(RegistryRow, 1)
+            contracts = None if deployment is None else json.dumps(dict(deployment.contracts), sort_keys=True)
+            if known is None:
+                if contracts is not None:
+                    session.add(RegistryRow(id=1, contracts=contracts))
+            elif known.contracts != contracts:
+                raise RegistryChangedError(
+                    "this database belongs to another registry: give the data folder that goes with it"
+                )
+
+    def _took_effect(self, row: OutboxRow) -> bool:
+        """Whether a refused act took effect because somebody else sent it."""
+        room = self.room_at(row.contract)
+        act, signature, _ = act_from_wire(room.acts, wire_of(row))
+        signer = recover(act.digest(self.domain(room)), signature)
+        if room.took_effect is None or row.block_number is None:
+            return False
+        self.indexer.wake()
+        self.indexer.wait_for(row.block_number, timeout=5)
+        with reading(self.engine) as session:
+            return room.took_effect(session, act, signer)
 
     def _relayed(self) -> None:
         self.indexer.wake()
@@ -175,12 +224,16 @@ class House:
         """The room whose contract has this address."""
         return next(room for room in self.rooms.values() if self.address(room) == address)
 
-    def reader(self, room: Room) -> ContractReader:
-        """Reads the room's contract at the chain's head."""
+    def reader(self, room: Room, at: BlockAt = "latest") -> ContractReader:
+        """Reads the room's contract as it stands at a block.
+
+        :param at: its number; a node that keeps no past answers for its head
+        """
         artifact, address = self.artifact(room), self.address(room)
 
         def read(function: str, *arguments: Any) -> Any:
-            return artifact.decode(function, self.chain.call(address, artifact.encode(function, *arguments)))
+            answer = self.chain.call(address, artifact.encode(function, *arguments), at)
+            return artifact.decode(function, answer)
 
         return read
 
@@ -234,9 +287,24 @@ class House:
 
     def party_label(self, session: Session, number: int) -> str:
         """What a party is called here, with its number; the number alone where no name is known."""
+        profile = self.profile(session, number)
+        return f"{profile.name} ({number})" if profile else f"party {number}"
+
+    def profile(self, session: Session, number: int) -> ProfileRow | None:
+        """What a party said of itself, as the chain knows it.
+
+        :raises ProfileAlteredError: what is kept here is not what the party was admitted with
+        """
         row = session.get(PartyRow, number)
         profile = session.get(ProfileRow, row.profile) if row else None
-        return f"{profile.name} ({number})" if profile else f"party {number}"
+        if profile is None:
+            return None
+        # Names and reader keys are believed no more than the digest on the chain: whoever changes a row here
+        # would otherwise be sent what is sealed for the party.
+        known = self.reader(self.rooms["parties"])("party", number)["profile"]
+        if document_digest(profile.content(), Seed(bytes.fromhex(profile.seed))) != known:
+            raise ProfileAlteredError("a party's profile here is not the one it was admitted with")
+        return profile
 
 
 def _step(room: Room, administrator: Address) -> Step:

@@ -35,6 +35,7 @@ __all__ = [
     "prepare",
     "room_of",
     "sign",
+    "sign_and_submit",
     "submit",
 ]
 
@@ -113,15 +114,26 @@ def prepare(
     return act_from_message(room.acts, name, message)
 
 
-def sign(session: Session, house: House, room: Room, act: Act, party: int) -> Signature:
+def sign(house: House, room: Room, act: Act, party: int) -> Signature:
     """Have a party's entrusted key sign.
 
     :raises NotCustodialError: the gateway has no key of the party that is marked custodial on the chain
     """
-    signer = _entrusted(house, party)
-    if room.before_signing is not None:
-        room.before_signing(session, house, act, party)
-    return signer.sign(act.digest(house.domain(room)))
+    return _entrusted(house, party).sign(act.digest(house.domain(room)))
+
+
+def sign_and_submit(
+    session: Session, house: House, room: Room, act: Act, party: int, cosignatures: Sequence[Signature]
+) -> OutboxRow:
+    """Have a party's entrusted key sign, submit the act, and do what the room does for its signer.
+
+    :raises LandbridgeError: as :func:`sign` and :func:`submit`
+    """
+    row = submit(session, house, room, act, [sign(house, room, act, party), *cosignatures])
+    # Last, because it writes: nobody waits for the chain with the database's lock in hand.
+    if room.beside_signing is not None:
+        room.beside_signing(session, house, act, party)
+    return row
 
 
 def _entrusted(house: House, party: int) -> Signer:

@@ -111,16 +111,8 @@ def prepare_admission(
 ) -> tuple[Act, ProfileRow]:
     """The act of admission, to be signed by the party's first key; its profile is kept under its digest."""
     seed = new_seed()
-    content = {
-        "format": "landbridge/profile/1",
-        "name": profile.name,
-        "name_zh": profile.name_zh,
-        "country": profile.country,
-        "reader_key": reader_key,
-    }
-    digest = document_digest(content, seed)
     row = ProfileRow(
-        digest="0x" + digest.hex(),
+        digest="",
         name=profile.name,
         name_zh=profile.name_zh,
         country=profile.country,
@@ -129,6 +121,8 @@ def prepare_admission(
         custodial=custodial,
         created=int(time.time()),
     )
+    digest = document_digest(row.content(), seed)
+    row.digest = "0x" + digest.hex()
     act = intents.prepare(
         house,
         PARTIES,

@@ -305,6 +305,13 @@ TEXTS: Final[dict[str, Text]] = {
         "请停止其他进程",
     ),
     "node-storage": Text(507, "The chain's storage failed", "链存储失败", *_ADMIN),
+    "head-moves": Text(503, "The chain moves too fast to be read", "链头变化过快，无法读取", *_LATER),
+    "registry-changed": Text(
+        503, "The database belongs to another registry", "数据库属于另一登记处", *_ADMIN
+    ),
+    "profile-altered": Text(
+        503, "A party's profile is not the one on the chain", "参与方资料与链上不符", *_ADMIN
+    ),
     "chain-changed": Text(503, "The chain is not the one known here", "链与已知的不一致", *_ADMIN),
     "storage-full": Text(507, "The storage is full", "存储空间不足", *_ADMIN),
 }

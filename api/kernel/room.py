@@ -85,7 +85,8 @@ class Room:
     :param sequence: the chain's view that answers the expected sequence: its function, and how to read it
     :param lane: what an act's sequence counts: acts of one lane travel in order
     :param premature: its contract's errors by which an act learns that those before it have not happened
-    :param before_signing: called before an entrusted key signs, with the acting party's number
+    :param took_effect: whether an act signed by this account is among those that took effect
+    :param beside_signing: called in the transaction that takes an act signed with an entrusted key
     :param documents: the kinds of document it keeps
     """
 
@@ -100,9 +101,10 @@ class Room:
     lane: Callable[[str, bytes], bytes]
     premature: frozenset[str] = frozenset()
     links: Mapping[str, str] = field(default_factory=dict)
+    took_effect: Callable[[Session, Act, Address], bool] | None = None
     router: APIRouter | None = None
     documents: tuple[DocumentType, ...] = ()
-    before_signing: Callable[[Session, House, Act, int], None] | None = None
+    beside_signing: Callable[[Session, House, Act, int], None] | None = None
 
     @cached_property
     def artifact(self) -> Artifact:

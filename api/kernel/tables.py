@@ -38,6 +38,16 @@ class ProfileRow(SQLModel, table=True):
     custodial: bool
     created: int = Field(sa_type=BigInteger)
 
+    def content(self) -> dict[str, str]:
+        """What its digest is taken of."""
+        return {
+            "format": "landbridge/profile/1",
+            "name": self.name,
+            "name_zh": self.name_zh,
+            "country": self.country,
+            "reader_key": self.reader_key,
+        }
+
 
 class PartyRow(SQLModel, table=True):
     """A party as the chain shows it, kept by the indexer."""
@@ -85,6 +95,15 @@ class TenureRow(SQLModel, table=True):
         ).first()
 
 
+class RegistryRow(SQLModel, table=True):
+    """The one registry whose events this database holds: its contracts' addresses by name, as JSON."""
+
+    __tablename__ = "registry"
+
+    id: int = Field(default=1, primary_key=True)
+    contracts: str
+
+
 class TokenRow(SQLModel, table=True):
     """An API token: only its SHA-256 is kept."""
 
@@ -129,7 +148,7 @@ class WrapRow(SQLModel, table=True):
 
 
 class AnsweredRequest(SQLModel, table=True):
-    """An unsafe request and its answer, under the caller's Idempotency-Key."""
+    """An unsafe request and its answer (encrypted), under the caller's Idempotency-Key, for a day."""
 
     __tablename__ = "answered_requests"
 

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlmodel import Session
+from sqlmodel import Session, col, delete
 from starlette.concurrency import run_in_threadpool
 
 from api.kernel.auth import Principal, authenticate
+from api.kernel.house import House
 from api.kernel.tables import AnsweredRequest
 from chain.canonical import parse
 from chain.db import reading, writing
@@ -32,6 +34,7 @@ __all__ = ["IdempotencyError", "TransactionRoute", "principal_of", "session_of"]
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _DEPTH = 40
+_KEPT_SECONDS = 86_400
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -102,7 +105,7 @@ class TransactionRoute(APIRoute):
             final: Response = await after(response)
             answered = getattr(request.state, "answered", None)
             if answered is not None and bytes(final.body) != bytes(response.body):
-                await run_in_threadpool(_keep, engine, answered, final)
+                await run_in_threadpool(_keep, request.app.state.house, answered, final)
             return final
 
         return transaction
@@ -131,7 +134,7 @@ async def _unsafe(
     ).hexdigest()
     known = await run_in_threadpool(_known, request, caller.token, key)
     if known is not None:
-        return _again(known, fingerprint)
+        return _again(request.app.state.house, known, fingerprint)
     try:
         response = await handle(request)
     except Exception:
@@ -140,18 +143,22 @@ async def _unsafe(
         known = await run_in_threadpool(_known, request, caller.token, key)
         if known is None:
             raise
-        return _again(known, fingerprint)
+        return _again(request.app.state.house, known, fingerprint)
+    if not session.in_transaction():
+        return response  # nothing was written: a repeat does no harm, and what was answered is kept nowhere
+    house, now = request.app.state.house, int(time.time())
     row = AnsweredRequest(
         token=caller.token,
         key=key,
         fingerprint=fingerprint,
         status=response.status_code,
         content_type=response.headers.get("content-type", "application/json"),
-        body=b"" if response.headers.get("cache-control") == "no-store" else bytes(response.body),
+        body=b"" if response.headers.get("cache-control") == "no-store" else _seal(house, response.body),
         replayable=response.headers.get("cache-control") != "no-store",
-        created=int(time.time()),
+        created=now,
     )
     try:
+        session.exec(delete(AnsweredRequest).where(col(AnsweredRequest.created) < now - _KEPT_SECONDS))
         session.add(row)
         await run_in_threadpool(session.commit)
     except IntegrityError as error:  # the same key came twice at once; the other one won
@@ -159,16 +166,19 @@ async def _unsafe(
         known = await run_in_threadpool(_known, request, caller.token, key)
         if known is None:
             raise InProgressError("another request with this key is being answered") from error
-        return _again(known, fingerprint)
+        return _again(house, known, fingerprint)
     request.state.answered = (caller.token, key)
     return response
 
 
-def _keep(engine: Engine, answered: tuple[str, str], final: Response) -> None:
+def _keep(house: House, answered: tuple[str, str], final: Response) -> None:
     """A request that waited answers more than was known when it was taken: so does its repeat."""
-    with suppress(SQLAlchemyError), writing(engine) as session:  # without it the repeat gets the first word
+    with (
+        suppress(SQLAlchemyError),
+        writing(house.engine) as session,
+    ):  # without it the repeat gets the first word
         row = session.get_one(AnsweredRequest, answered)
-        row.status, row.body = final.status_code, bytes(final.body)
+        row.status, row.body = final.status_code, _seal(house, final.body)
         session.add(row)
 
 
@@ -177,11 +187,18 @@ def _known(request: Request, token: str, key: str) -> AnsweredRequest | None:
         return session.get(AnsweredRequest, (token, key))
 
 
-def _again(known: AnsweredRequest, fingerprint: str) -> Response:
+def _seal(house: House, body: bytes | memoryview) -> bytes:
+    """An answer may quote a document, so it lies here encrypted."""
+    nonce = secrets.token_bytes(12)
+    return nonce + AESGCM(house.answers_key).encrypt(nonce, bytes(body), None)
+
+
+def _again(house: House, known: AnsweredRequest, fingerprint: str) -> Response:
     if known.fingerprint != fingerprint:
         raise KeyReusedError("this Idempotency-Key came with another request before")
     if not known.replayable:
         raise NotReplayableError("the first answer held a secret, which is shown once")
+    body = AESGCM(house.answers_key).decrypt(known.body[:12], known.body[12:], None)
     return Response(
-        known.body, known.status, headers={"idempotency-replayed": "true"}, media_type=known.content_type
+        body, known.status, headers={"idempotency-replayed": "true"}, media_type=known.content_type
     )

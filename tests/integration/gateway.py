@@ -79,7 +79,7 @@ class Gateway:
 
     def get(self, who: str | Mapping[str, str] | None, path: str, **params: Any) -> Response:
         """GET as somebody."""
-        return self.client.get(path, headers=self.headers(who), params=params)
+        return self.client.get(path, headers=self.headers(who), params=params or None)
 
     def post(
         self, who: str | Mapping[str, str] | None, path: str, body: Any = None, **headers: str

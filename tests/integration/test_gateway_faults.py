@@ -147,7 +147,6 @@ def test_a_node_that_hangs_is_named_in_time(on_anvil: tuple[Gateway, Any, Story]
     before = count(gateway, OutboxRow)
     os.kill(anvil._process.pid, signal.SIGSTOP)
     try:
-        began = time.monotonic()
         answers: list[httpx.Response] = []
         askers = [
             threading.Thread(target=lambda: answers.append(story.clients[3].try_act("Surrender", bill)))
@@ -160,15 +159,15 @@ def test_a_node_that_hangs_is_named_in_time(on_anvil: tuple[Gateway, Any, Story]
         assert story.clients[2].get(f"/v1/bills/{bill}")["holder"] == 2
         for asker in askers:
             asker.join()
-        assert time.monotonic() - began < 4 * NODE_SECONDS
         for answer in answers:
             refused(answer, 503, "node-hung")
+            assert answer.elapsed.total_seconds() < 4 * NODE_SECONDS
         assert gateway.parts()["node"] == "node-hung"
         gateway.until(lambda: gateway.parts()["relayer"] == "node-hung")
         assert count(gateway, OutboxRow) == before
     finally:
         os.kill(anvil._process.pid, signal.SIGCONT)
-    anvil.rpc("evm_setAutomine", True)
+        anvil.rpc("evm_setAutomine", True)
     anvil.rpc("evm_mine")
     done(story.clients[2], intent, gateway)
     is_well(gateway)

@@ -177,6 +177,28 @@ def test_one_key_in_two_processes_uses_no_nonce_twice(
     assert len(acted(registry)) == 20
 
 
+def test_a_nonce_that_is_being_taken_is_waited_for(
+    server: str, engine: Engine, node: SwitchedNode, registry: Registry
+) -> None:
+    """Another process with the same key stores this nonce at this very moment."""
+    rows = registry.enqueue(engine, issue(1))
+    answers: list[bool] = []
+    late = relayer(server, node, registry, RELAYER)
+    with writing(engine) as session:
+        session.add(TransactionRow(sender=RELAYER.address, nonce=0, contract="0x", gas=1, created_at=0))
+        session.flush()
+        thread = threading.Thread(target=lambda: answers.append(late.tick()))
+        thread.start()
+        wait_until(lambda: "eth_gasPrice" in node.calls)
+        thread.join(0.5)
+        assert thread.is_alive()
+    thread.join()
+    assert answers == [True]
+    assert statuses(engine, rows) == ["pending"]
+    with reading(engine) as session:
+        assert len(session.exec(select(TransactionRow)).all()) == 1
+
+
 def test_acts_of_a_gateway_that_died_are_taken_over(
     server: str, engine: Engine, node: SwitchedNode, registry: Registry
 ) -> None:

@@ -6,34 +6,47 @@ that the answer does not rest on the contract or on this gateway's tables.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlmodel import Session, col, select
 
 from api.domains.bills.contract import RAIL_BILL_ACTS, BillWord
 from api.domains.bills.tables import BillEventRow
 from api.kernel.house import House
+from chain import outbox
+from chain.client import BlockAt
 from chain.contracts import decode_intents
+from chain.db import reading
 from chain.errors import LandbridgeError
-from chain.intents import BadSignatureError, IntentError, act_from_wire, recover
+from chain.intents import Act, BadSignatureError, Signature, recover
 
-__all__ = ["HeadMovesError", "Signatures", "check_signatures", "concerned", "events_of_bill", "visible_to"]
+__all__ = [
+    "HeadMovesError",
+    "Signatures",
+    "act_of",
+    "check_signatures",
+    "concerned",
+    "events_of_bill",
+    "visible_to",
+]
 
 
 class HeadMovesError(LandbridgeError):
     """The chain's head did not stand still long enough to read one state."""
 
-    code: ClassVar[str] = "node-refused"
+    code: ClassVar[str] = "head-moves"
 
 
 @dataclass(frozen=True)
 class Signatures:
-    """Sequence numbers of the acts whose signature is wrong, and of those that could not be read again."""
+    """Sequence numbers of the acts whose signature is wrong, of those that could not be read again, and of
+    those signed with a key entrusted to a gateway."""
 
     wrong: list[int] = field(default_factory=list)
     unread: list[int] = field(default_factory=list)
+    entrusted: list[int] = field(default_factory=list)
 
 
 def events_of_bill(session: Session, bill: str) -> list[BillEventRow]:
@@ -61,43 +74,70 @@ def concerned(event: BillEventRow) -> tuple[int, int, int]:
     return word.issuer, word.holder, word.offeree
 
 
-def check_signatures(house: House, events: Sequence[BillEventRow]) -> Signatures:
-    """Recover every act's signer from the calldata that carried it.
+def act_of(event: BillEventRow) -> Act:
+    """The act that an event tells of, as it was signed."""
+    shape = next(act for act in RAIL_BILL_ACTS if act.name == event.act)
+    word, detail = BillWord.unpack(int(event.word, 16)), bytes.fromhex(event.detail[2:])
+    known: dict[str, Any] = {
+        "holder": word.holder,
+        "toOrder": word.to_order,
+        "to": word.offeree if event.act == "Offer" else word.holder,
+        "expiry": word.offer_expiry,
+        **dict.fromkeys(("note", "reason", "evidence"), detail),
+    }
+    return Act(
+        shape,
+        bytes.fromhex(event.bill[2:]),
+        sequence=event.sequence - 1,
+        deadline=event.deadline,
+        values={field.name: known[field.name] for field in shape.fields},
+    )
+
+
+def check_signatures(house: House, events: Sequence[BillEventRow], at: BlockAt = "latest") -> Signatures:
+    """Check again that every act was signed by a key of the party whose act it was.
+
+    The signature is taken from the transaction that carried the act; where that was no direct call, from
+    this gateway's outbox, if it took the act: a signature proves itself, wherever it was kept.
 
     :raises NodeDownError: the chain cannot be asked; likewise its other errors
     """
     room = house.rooms["bills"]
     domain, artifact = house.domain(room), house.artifact(room)
+    keys = house.reader(house.rooms["parties"], at)
     found = Signatures()
     for event in events:
+        digest = act_of(event).digest(domain)
         transaction = house.chain.transaction(event.transaction)
         intents = decode_intents(artifact, transaction.data) if transaction else None
-        signer = None
-        for wire, _ in intents or ():
-            try:
-                act, signature, _ = act_from_wire(RAIL_BILL_ACTS, wire)
-                if "0x" + act.subject.hex() == event.bill and act.sequence == event.sequence - 1:
-                    candidate = recover(act.digest(domain), signature)
-                    signer = (
-                        candidate
-                        if act.type.name == event.act and candidate == event.key
-                        else signer or candidate
-                    )
-            except (IntentError, BadSignatureError):
-                continue
-        if signer is None:
+        subject = bytes.fromhex(event.bill[2:])
+        signatures = [Signature(wire[3], wire[4]) for wire, _ in intents or () if wire[0] == subject]
+        if intents is None:
+            with reading(house.engine) as session:
+                row = outbox.by_digest(session, digest)
+            signatures = [Signature(*outbox.wire_of(row)[3:])] if row else []
+        if not signatures:
             found.unread.append(event.sequence)
-        elif signer != event.key or not _spoke(house, event):
+            continue
+        key = keys("keyOf", event.key)
+        if not any(_signed(digest, one, event.key) for one in signatures) or not _spoke(key, event):
             found.wrong.append(event.sequence)
+        if key["custodial"]:
+            found.entrusted.append(event.sequence)
     return found
 
 
-def _spoke(house: House, event: BillEventRow) -> bool:
-    """Whether the key spoke for the party at the act's block, by the registry's own word."""
-    key = house.reader(house.rooms["parties"])("keyOf", event.key)
-    ended = key["until"]
+def _signed(digest: bytes, signature: Signature, key: str) -> bool:
+    try:
+        return recover(digest, signature) == key
+    except BadSignatureError:
+        return False
+
+
+def _spoke(key: Mapping[str, Any], event: BillEventRow) -> bool:
+    """Whether a key spoke for the party at the act's block, by the registry's own word."""
     return bool(
         key["party"] == event.party
         and key["since"] <= event.block_time
-        and (ended == 0 or event.block_time <= ended)
+        and (key["until"] == 0 or event.block_time <= key["until"])
     )

@@ -7,17 +7,18 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from api.domains.bills import units
+from api.domains.bills import history, units
 from api.domains.bills.contract import RAIL_BILL_ACTS, RAIL_BILL_REFUSALS, RAIL_BILLS_DOMAIN, BillWord
 from api.domains.bills.document import Finding, check_value
 from api.domains.bills.document.form import RailBill
 from api.domains.bills.fingerprint import fingerprint
 from api.domains.bills.projector import BillProjector
 from api.domains.bills.routes import router
+from api.domains.bills.tables import BillEventRow
 from api.kernel import documents
 from api.kernel.house import House
 from api.kernel.room import ContractReader, DocumentType, Room
-from chain.intents import Act
+from chain.intents import Act, Address
 
 __all__ = ["BILLS", "FORMAT"]
 
@@ -40,7 +41,12 @@ def _lane(name: str, subject: bytes) -> bytes:
     return subject
 
 
-def _before_signing(session: Session, house: House, act: Act, party: int) -> None:
+def _took_effect(session: Session, act: Act, signer: Address) -> bool:
+    event = session.get(BillEventRow, ("0x" + act.subject.hex(), act.sequence + 1))
+    return event is not None and event.key == signer and history.act_of(event) == act
+
+
+def _beside_signing(session: Session, house: House, act: Act, party: int) -> None:
     """Who is to hold a bill must be able to read it: the giver's entrusted key shows it to them."""
     taker = act.values.get("to", act.values.get("holder"))
     if taker is not None:
@@ -59,7 +65,8 @@ BILLS: Final = Room(
     sequence=_sequence,
     lane=_lane,
     premature=frozenset({"RailBills_StaleSequence", "RailBills_UnknownBill"}),
+    took_effect=_took_effect,
     router=router,
     documents=(DocumentType(FORMAT, _check, _derive, units.remember),),
-    before_signing=_before_signing,
+    beside_signing=_beside_signing,
 )

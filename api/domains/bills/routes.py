@@ -120,7 +120,7 @@ def verify_bill(house: House_, caller: Caller, body: VerifyIn) -> VerdictOut:
     policy = Policy(tuple(body.policy.required), body.policy.name) if body.policy else verify.DEFAULT_POLICY
     with reading(house.engine) as session:
         claim = claim_of(session, house, caller, body)
-        answer = verify.verify(session, house, claim, policy=policy, expect=_expectations(body))
+    answer = verify.verify(house, claim, policy=policy, expect=_expectations(body))
     return _verdict_out(answer)
 
 

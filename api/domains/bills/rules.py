@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-__all__ = ["LIVE", "BillState", "Standing", "acts_open_to", "may"]
+__all__ = ["LIVE", "UNDONE", "BillState", "Standing", "acts_open_to", "may"]
 
 
 class BillState(IntEnum):
@@ -54,7 +54,7 @@ class Standing:
     offer_expiry: int = 0
 
 
-_UNDONE: Final = frozenset({BillState.ISSUED, BillState.SURRENDERED, BillState.ACCEPTED})
+UNDONE: Final = frozenset({BillState.ISSUED, BillState.SURRENDERED, BillState.ACCEPTED})
 _Rule = Callable[[Standing, int, int], bool]
 
 
@@ -77,7 +77,7 @@ _RULES: Final[dict[str, _Rule]] = {
     "AcceptSurrender": lambda b, p, _: b.state is BillState.SURRENDERED and p == b.issuer,
     "RefuseSurrender": lambda b, p, _: b.state is BillState.SURRENDERED and p == b.issuer,
     "Deliver": lambda b, p, _: b.state is BillState.ACCEPTED and p == b.issuer,
-    "Void": lambda b, p, _: b.state in _UNDONE and p in (b.holder, b.issuer),
+    "Void": lambda b, p, _: b.state in UNDONE and p in (b.holder, b.issuer),
 }
 
 

@@ -45,11 +45,11 @@ def claim_of(session: Session, house: House, caller: Principal, body: VerifyIn) 
         claim = claim_of_document(body.document, bytes.fromhex(body.seed), body.bill)
         events = history.events_of_bill(session, claim.bill) if caller.party is not None else []
         concerned = bool(events) and caller.party in history.concerned(events[-1])
-        return replace(claim, concerned=concerned)
+        return replace(claim, concerned=concerned, caller=caller.party)
     if body.bill is None:
         raise VerifyRequestError("send a document with its seed, or a bill's id", params={"field": "bill"})
     opened = documents.open_for(session, house, body.bill, caller.acting())
-    return claim_of_document(opened.document, opened.seed, body.bill)
+    return replace(claim_of_document(opened.document, opened.seed, body.bill), caller=caller.party)
 
 
 def claim_of_document(document: Any, seed: bytes, bill: str | None = None) -> Claim:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from api.domains.bills.document import units
 from api.domains.bills.document.form import RailBill
-from api.domains.bills.rules import LIVE
+from api.domains.bills.rules import UNDONE
 from api.domains.bills.tables import BillRow, UnitTagRow
 from api.kernel.house import House
 
@@ -41,7 +41,7 @@ def remember(session: Session, house: House, digest: str, document: Any) -> None
 
 
 def overlapping(session: Session, house: House, bill: str, document: Any) -> list[str]:
-    """The units of a document that another live bill here names in an overlapping time. Whose is not said."""
+    """The units of a document that another undelivered bill here names in that time; whose is not said."""
     window = units(RailBill.model_validate(document))
     tags = {_tag(house, unit): unit for unit in window.numbers}
     rows = session.exec(
@@ -52,7 +52,7 @@ def overlapping(session: Session, house: House, bill: str, document: Any) -> lis
             UnitTagRow.document != bill,
             UnitTagRow.starts <= window.ends.isoformat(),
             UnitTagRow.ends >= window.starts.isoformat(),
-            col(BillRow.state).in_([int(state) for state in LIVE]),
+            col(BillRow.state).in_([int(state) for state in UNDONE]),
         )
         .distinct()
     )

@@ -9,11 +9,9 @@ and against every signature.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-
-from sqlmodel import Session, col, select
 
 from api.domains.bills import history
 from api.domains.bills.contract import BillWord
@@ -23,6 +21,7 @@ from api.domains.bills.units import overlapping
 from api.kernel.checks import Block, Check, Policy, Result, Scope, Verdict, judge
 from api.kernel.house import House
 from api.kernel.party_acts import Role
+from chain.db import reading
 from chain.errors import LandbridgeError
 
 __all__ = ["CHECKS", "DEFAULT_POLICY", "Answer", "Claim", "Expectations", "verify"]
@@ -32,6 +31,7 @@ CHECKS: Final = (
     "document-sense",
     "registry",
     "issued",
+    "issued-as-written",
     "issuer",
     "issuer-entitled",
     "key-custody",
@@ -55,6 +55,7 @@ DEFAULT_POLICY: Final = Policy(
         "document-sense",
         "registry",
         "issued",
+        "issued-as-written",
         "issuer",
         "issuer-entitled",
         "signatures",
@@ -73,7 +74,8 @@ give, nor what only the railway can attest; both are shown."""
 @dataclass(frozen=True)
 class Claim:
     """What is to be verified: a document with its digest, as the bill named or (``named`` false) as
-    whichever bill its digest is. ``concerned``: the caller may see the bill here whatever it brings."""
+    whichever bill its digest is. ``concerned``: the caller may see the bill here whatever it brings;
+    ``caller``: its party, if it acts for one."""
 
     bill: str
     named: bool
@@ -82,6 +84,7 @@ class Claim:
     note: bytes | None
     errors: tuple[str, ...]
     concerned: bool = False
+    caller: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ class _Chain:
     block_time: int
     word: BillWord
     events: list[BillEventRow]
+    names: Mapping[int, str]
+    overlaps: list[str] | None
     registry: str | None
     single: str | None
     entitled: bool | None
@@ -130,7 +135,6 @@ _NOT_ASKED: Final = {
 
 
 def verify(
-    session: Session,
     house: House,
     claim: Claim,
     *,
@@ -140,7 +144,7 @@ def verify(
     """Make every check and draw the verdict. Never raises for what the document or the chain says."""
     expect = expect or Expectations()
     try:
-        facts: _Chain | None = _ask(session, house, claim)
+        facts: _Chain | None = _ask(house, claim)
         trouble = ""
     except LandbridgeError as error:
         facts, trouble = None, error.code
@@ -163,7 +167,7 @@ def verify(
             if name not in asked
         ]
     else:
-        checks += _chain_checks(session, house, claim, facts, expect)
+        checks += _chain_checks(house, claim, facts, expect)
     order = {name: place for place, name in enumerate(CHECKS)}
     checks.sort(key=lambda check: order[check.name])
     return Answer(claim.bill, checks, policy, judge(checks, policy), int(time.time()))
@@ -198,23 +202,19 @@ def _document_checks(claim: Claim, issued: bool | None) -> list[Check]:
     ]
 
 
-def _ask(session: Session, house: House, claim: Claim) -> _Chain:
-    """Read everything at one head; a head that moves meanwhile means reading again."""
-    bills = house.reader(house.rooms["bills"])
-    parties = house.reader(house.rooms["parties"])
+def _ask(house: House, claim: Claim) -> _Chain:
+    """Read everything as it stands at one block; if that leaves the chain meanwhile, read again."""
     subject = bytes.fromhex(claim.bill[2:])
     for _ in range(5):
         head = house.head()
+        bills = house.reader(house.rooms["bills"], head.number)
+        parties = house.reader(house.rooms["parties"], head.number)
         word = BillWord.unpack(bills("billWord", subject))
-        house.indexer.wait_for(head.number, timeout=5)
-        session.expire_all()
-        events = list(
-            session.exec(
-                select(BillEventRow)
-                .where(BillEventRow.bill == claim.bill)
-                .order_by(col(BillEventRow.sequence))
-            )
-        )
+        current = house.indexer.wait_for(head.number, timeout=5)
+        with reading(house.engine) as session:  # begun only now, so that it sees what was indexed
+            events = [e for e in history.events_of_bill(session, claim.bill) if e.block <= head.number]
+            names = {number: house.party_label(session, number) for number in (word.issuer, word.holder)}
+            overlaps = overlapping(session, house, claim.bill, claim.document) if not claim.errors else None
         note = claim.note or (bytes.fromhex(events[0].detail[2:]) if events else None)
         single = "0x" + bills("billOfNote", note).hex() if note else None
         entitled = custodial = None
@@ -222,26 +222,27 @@ def _ask(session: Session, house: House, claim: Claim) -> _Chain:
             issued = events[0]
             entitled = parties("hadRoleAt", word.issuer, int(Role.CARRIER), issued.block_time)
             custodial = parties("keyOf", issued.key)["custodial"]
-        signatures = history.check_signatures(house, events)
+        signatures = history.check_signatures(house, events, head.number)
         registry = house.registry_fault()
-        if house.head().hash == head.hash:
+        again = house.chain.block(head.number)
+        if again is not None and again.hash == head.hash:
             return _Chain(
-                Block(head.number, head.hash),
-                head.timestamp,
-                word,
-                events,
-                registry,
-                single,
-                entitled,
-                custodial,
-                signatures,
+                block=Block(head.number, head.hash),
+                block_time=head.timestamp,
+                word=word,
+                events=events,
+                names=names,
+                overlaps=overlaps if current else None,
+                registry=registry,
+                single=single,
+                entitled=entitled,
+                custodial=custodial,
+                signatures=signatures,
             )
     raise history.HeadMovesError("the chain's head moved while it was read")
 
 
-def _chain_checks(
-    session: Session, house: House, claim: Claim, facts: _Chain, expect: Expectations
-) -> list[Check]:
+def _chain_checks(house: House, claim: Claim, facts: _Chain, expect: Expectations) -> list[Check]:
     word, block = facts.word, facts.block
     exists = word.state is not BillState.NONE
     complete = exists and len(facts.events) == word.sequence and _same(facts.events[-1], word)
@@ -283,9 +284,10 @@ def _chain_checks(
     state = word.state.name.lower()
     named = _number(document, "issuer")
     issuer_ok = (named is None or named == word.issuer) and expect.issuer in (None, word.issuer)
-    holder_ok = expect.holder in (None, word.holder)
-    issuer, holder = (house.party_label(session, number) for number in (word.issuer, word.holder))
-    overlaps = None if claim.errors else overlapping(session, house, claim.bill, document)
+    expected = expect.holder if expect.holder is not None else claim.caller
+    holder_ok = expected == word.holder
+    issuer, holder = facts.names[word.issuer], facts.names[word.holder]
+    overlaps = facts.overlaps
     checks += [
         check(
             "issuer",
@@ -313,7 +315,9 @@ def _chain_checks(
             else "the issuer signed with its own key",
             "签发人的密钥托管于网关" if facts.custodial else "签发人使用自有密钥签署",
             custodial=facts.custodial,
+            entrusted_acts=facts.signatures.entrusted,
         ),
+        _terms(check, claim, facts),
         _signatures(check, facts, complete),
         check(
             "live",
@@ -325,9 +329,12 @@ def _chain_checks(
         ),
         check(
             "control",
-            holder_ok,
-            f"{holder} controls the bill" + ("" if holder_ok else ", not the party expected"),
-            f"提单由{holder}控制" + ("" if holder_ok else "，与预期不符"),
+            Result.UNKNOWN if expect.holder is None and not holder_ok else holder_ok,
+            f"{holder} controls the bill" + ("" if holder_ok else "; name the holder you expect")
+            if expect.holder is None or holder_ok
+            else f"{holder} controls the bill, not the party expected",
+            f"提单由{holder}控制"
+            + ("" if holder_ok else "；请指明应为持有人的一方" if expect.holder is None else "，与预期不符"),
             holder=word.holder,
             expected=expect.holder,
             to_order=word.to_order,
@@ -378,12 +385,13 @@ def _head_checks(house: House, expect: Expectations, facts: _Chain) -> list[Chec
     head, block = facts.block, facts.block
     last = facts.events[-1].block if facts.events else None
     depth = head.number - last if last is not None else None
-    if house.settings.embedded or depth is None:
+    runs = house.settings.independent_chain
+    if house.settings.embedded or not runs or depth is None:
         finality = Check(
             "finality",
             Result.UNKNOWN,
-            "this chain is the gateway's own and protects nobody against its operator",
-            "该链由网关自行运行，不能防范其运营方",
+            "nobody independent is said to run this chain, so it protects nobody against its operator",
+            "未声明由独立方运行该链，不能防范其运营方",
             Scope.CHAIN,
             {"depth": depth},
             block,
@@ -396,7 +404,7 @@ def _head_checks(house: House, expect: Expectations, facts: _Chain) -> list[Chec
             f"the last act lies {depth} blocks deep; {expect.confirmations} are asked",
             f"最近行为已有 {depth} 个区块确认，要求 {expect.confirmations} 个",
             Scope.CHAIN,
-            {"depth": depth, "asked": expect.confirmations},
+            {"depth": depth, "asked": expect.confirmations, "chain_run_by": runs},
             block,
         )
     age = max(0, int(time.time()) - facts.block_time)
@@ -414,6 +422,34 @@ def _head_checks(house: House, expect: Expectations, facts: _Chain) -> list[Chec
             block,
         ),
     ]
+
+
+def _terms(check: Callable[..., Check], claim: Claim, facts: _Chain) -> Check:
+    """Whether the carrier issued on the chain what the document says: to whom, and to order or not."""
+    face = claim.document.get("bill")
+    written = face.get("to_order") if isinstance(face, dict) else None
+    holder = _number(claim.document, "holder")
+    if not facts.events or holder is None or not isinstance(written, bool):
+        result = Result.UNKNOWN
+    else:
+        issued = BillWord.unpack(int(facts.events[0].word, 16))
+        same = (holder, written) == (issued.holder, issued.to_order)
+        result = Result.PASS if same else Result.FAIL
+    en, zh = {
+        Result.PASS: (
+            "issued to the holder and on the terms that the document says",
+            "签发对象与条件与单证一致",
+        ),
+        Result.FAIL: (
+            "the bill was issued to another holder, or on other terms, than the document says",
+            "签发对象或条件与单证所载不符",
+        ),
+        Result.UNKNOWN: (
+            "the document's holder and terms could not be compared",
+            "无法比对单证所载持有人与条件",
+        ),
+    }[result]
+    return check("issued-as-written", result, en, zh, holder=holder, to_order=written)
 
 
 def _signatures(check: Callable[..., Check], facts: _Chain, complete: bool) -> Check:

@@ -78,9 +78,8 @@ def sign(
     """For a party that entrusted its key to this gateway, and only by its own token."""
     caller.needs("sign")
     room, act = _prepare(house, body)
-    signature = intents.sign(session, house, room, act, caller.acting())
     further = intents.parse_signatures(body.cosignatures)
-    row = intents.submit(session, house, room, act, [signature, *further])
+    row = intents.sign_and_submit(session, house, room, act, caller.acting(), further)
     return _accepted(request, session, house, row, prefer)
 
 
@@ -90,7 +89,7 @@ def cosign(session: Db, house: House_, caller: Caller, body: SubmitIn) -> dict[s
     caller.needs("sign")
     room = intents.room_of(house, body.room)
     act = act_from_message(room.acts, body.act, body.message)
-    signature = intents.sign(session, house, room, act, caller.acting())
+    signature = intents.sign(house, room, act, caller.acting())
     return {"signature": "0x" + signature.rsv.hex()}
 
 

@@ -85,7 +85,7 @@ def _parts(house: House) -> Iterator[PartHealth]:
 
 
 @router.get("/health", summary="Alive")
-def health() -> dict[Literal["status"], Literal["alive"]]:
+async def health() -> dict[Literal["status"], Literal["alive"]]:
     """The process answers."""
     return {"status": "alive"}
 

@@ -231,6 +231,59 @@ class TestReorganisations:
         settle(indexer)
         check_against_chain(bench)
 
+    @pytest.mark.parametrize("moment", ["eth_getLogs", "after the newest block was compared"])
+    def test_a_chain_that_turns_between_two_reads(self, bench: Bench, moment: str) -> None:
+        recorder = Recorder()
+        indexer = bench.indexer(projectors=[recorder], chunk=2)
+        settle(indexer)
+        restore = bench.snapshot("before")
+        bench.registry.submit(issue(1))
+        settle(indexer)
+        bench.mine(4)
+        asked: list[str] = []
+
+        def turn(method: str) -> None:
+            asked.append(method)
+            third = asked.count("eth_getBlockByNumber") == 4  # the first block, the newest, ours; then more
+            if method == moment or (moment not in asked and method == "eth_getBlockByNumber" and third):
+                bench.switched.before = lambda method: None
+                restore()
+                bench.registry.submit(issue(2))
+                bench.mine(6)
+
+        if moment == "eth_getLogs":
+            bench.switched.before = lambda method: turn(method) if method == moment else None
+        else:
+            bench.switched.before = turn
+        with pytest.raises(IndexerError):
+            indexer.tick()
+        settle(indexer)
+        assert [e.arguments["bill"] for e in recorder.events if e.name == "Acted"] == [bill(2)]
+        check_against_chain(bench)
+
+    def test_what_another_process_took_back_meanwhile_is_not_taken_back_again(self, bench: Bench) -> None:
+        mine, others = Recorder(), Recorder()
+        indexer, other = bench.indexer(projectors=[mine]), bench.indexer(projectors=[others])
+        settle(indexer)
+        restore = bench.snapshot("before")
+        bench.registry.submit(issue(1))
+        settle(indexer)
+        restore()
+        bench.registry.submit(issue(2))
+        asked: list[str] = []
+
+        def meanwhile(method: str) -> None:
+            asked.append(method)
+            if asked.count("eth_getBlockByNumber") == 5:  # ours was found gone; the one below it is asked
+                bench.switched.before = lambda method: None
+                settle(other)
+
+        bench.switched.before = meanwhile
+        settle(indexer)
+        assert len(others.rollbacks) == 1
+        assert mine.rollbacks == []
+        check_against_chain(bench)
+
 
 class TestWrongChains:
     def test_another_chain_id(self, bench: Bench) -> None:

@@ -15,7 +15,7 @@ from chain.db import reading, writing
 from chain.embedded import EmbeddedNode
 from chain.identity import ChainChangedError, ContractMissingError
 from chain.intents import keccak
-from chain.node import NodeDownError, NodeHungError, WrongChainError
+from chain.node import NodeDownError, NodeHungError, NodeRefusedError, WrongChainError
 from chain.outbox import counts, transactions_of
 from chain.tables import (
     ActStatus,
@@ -147,6 +147,27 @@ class TestDeadlines:
         row = bench.row(rows[0])
         assert (row.status, row.reason_name) == (ActStatus.EXPIRED, "Intents_DeadlinePassed")
         assert transactions_count(bench, row) == 1
+
+    def test_an_act_that_was_mined_by_a_lost_transaction_does_not_expire(self, bench: Bench) -> None:
+        head = bench.registry.chain.block("latest")
+        assert head is not None
+        rows = bench.enqueue(issue(1, deadline=head.timestamp + 300))
+        relayer = bench.relayer(foreign_after=0.0)
+        relayer.tick()
+        bench.switched.override["eth_getTransactionReceipt"] = None
+        bench.switched.fail["eth_gasPrice"] = NodeDownError("gone before it could be sent anew")
+        with pytest.raises(NodeDownError):
+            relayer.tick()
+        assert bench.statuses(rows) == [ActStatus.PENDING]
+        bench.switched.override.clear()
+        bench.switched.fail.clear()
+        bench.switched.node.close()
+        bench.switched.node = EmbeddedNode(
+            bench.folder / "chain.db", CHAIN_ID, clock=lambda: time.time() + 1000
+        )
+        bench.mine()
+        settle(relayer)
+        assert bench.statuses(rows) == [ActStatus.DONE]
 
 
 def transactions_count(bench: Bench, row: OutboxRow) -> int:
@@ -505,6 +526,31 @@ class TestPrices:
         (transaction,) = stuck.transactions()
         assert transaction.gas_used
 
+    def test_a_price_that_is_refused_is_raised_without_waiting(self, stuck: Bench) -> None:
+        relayer = stuck.relayer(replace_after=(3600.0, 100))
+        stuck.enqueue(issue(1))
+        stuck.switched.swallow = None
+        stuck.switched.override["eth_sendRawTransaction"] = NodeRefusedError("transaction underpriced")
+        stuck.switched.override["eth_gasPrice"] = hex(1000)
+        relayer.tick()
+        stuck.switched.override["eth_gasPrice"] = hex(5000)
+        del stuck.switched.override["eth_sendRawTransaction"]
+        stuck.switched.swallow = []
+        relayer.tick()
+        assert self.prices(stuck) == [5000]
+
+    def test_a_transaction_that_the_node_does_not_take_is_named(self, bench: Bench) -> None:
+        relayer = bench.relayer(resend_after=5.0)
+        rows = bench.enqueue(issue(1))
+        bench.switched.override["eth_sendRawTransaction"] = NodeRefusedError("not on a Sunday")
+        relayer._worker.run_step()
+        assert relayer.health.code == "transaction-refused"
+        assert "not on a Sunday" in relayer.health.sentence
+        bench.switched.override.clear()
+        bench.now += 5
+        settle(relayer)
+        assert bench.statuses(rows) == [ActStatus.DONE]
+
     def test_no_price_above_the_limit(self, stuck: Bench) -> None:
         relayer = stuck.relayer(replace_after=(30.0, 0), max_gas_price=1100)
         stuck.enqueue(issue(1))
@@ -638,6 +684,20 @@ class TestOtherSenders:
         assert bench.registry.sequence(bill(1)) == 2
         bench.check_nonces()
         bench.check_nonces(SECOND_RELAYER)
+
+    def test_what_was_taken_over_is_not_taken_over_again(self, bench: Bench) -> None:
+        rows = bench.enqueue(issue(1))
+        bench.switched.swallow = []
+        settle(bench.relayer())
+        bench.switched.swallow = None
+        other = bench.relayer(SECOND_RELAYER, orphan_after=-1.0)
+        settle(other)
+        assert bench.statuses(rows) == ["done"]
+        bench.switched.swallow = []
+        settle(bench.relayer())  # its nonce is still to be used: it sends again what it had signed
+        assert bench.transactions(sender=RELAYER.address)[0].status == "signed"
+        assert not other.tick()
+        assert bench.transactions(sender=RELAYER.address)[0].status == "signed"
 
     def test_what_a_silent_sender_had_mined_counts(self, bench: Bench) -> None:
         rows = bench.enqueue(issue(1))

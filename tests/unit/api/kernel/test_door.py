@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.kernel.door import CALL_GAS, Door
+from api.kernel.door import CALL_GAS, LOG_BLOCKS, Door
+from chain.contracts import Artifact
 from chain.intents import Address
 from chain.node import Call, NodeRefusedError
 from chain.signers import KeySigner, sign_transaction
@@ -20,9 +21,12 @@ class Recorder:
 
     def __init__(self) -> None:
         self.seen: list[Call] = []
+        self.refuses = False
 
     def rpc(self, method: str, params: Sequence[Any]) -> Any:
         self.seen.append((method, params))
+        if self.refuses:
+            raise NodeRefusedError("execution reverted", rpc_code=3)
         return "0x1"
 
     def batch(self, calls: Sequence[Call]) -> list[Any]:
@@ -32,10 +36,14 @@ class Recorder:
         raise AssertionError("the node is its owner's")
 
 
-def raw(to: Address | None) -> str:
+ACT = Artifact.load("RailBills").selector("execute")
+BATCH = Artifact.load("RailBills").selector("executeBatch")
+
+
+def raw(to: Address | None, data: bytes = ACT, gas: int = 300_000) -> str:
     signed, _ = sign_transaction(
         KeySigner(b"\1" * 32),
-        {"to": to, "value": 0, "data": b"", "gas": 21000, "gasPrice": 0, "nonce": 0, "chainId": 20777},
+        {"to": to, "value": 0, "data": data, "gas": gas, "gasPrice": 0, "nonce": 0, "chainId": 20777},
     )
     return "0x" + signed.hex()
 
@@ -52,11 +60,35 @@ def door(recorder: Recorder) -> Door:
 
 def test_transactions_to_our_contracts_pass(door: Door, recorder: Recorder) -> None:
     door.rpc("eth_sendRawTransaction", [raw(OURS)])
-    assert recorder.seen == [("eth_sendRawTransaction", [raw(OURS)])]
+    tried, sent = recorder.seen
+    assert tried[0] == "eth_call"
+    assert sent == ("eth_sendRawTransaction", [raw(OURS)])
+
+
+def test_an_act_that_the_contract_refuses_is_not_mined(door: Door, recorder: Recorder) -> None:
+    recorder.refuses = True
+    with pytest.raises(NodeRefusedError):
+        door.rpc("eth_sendRawTransaction", [raw(OURS)])
+    assert [method for method, _ in recorder.seen] == ["eth_call"]
 
 
 @pytest.mark.parametrize(
-    "bad", [[raw(OTHER)], [raw(None)], ["0x"], ["0x02"], ["0x04c0"], ["zz"], [], [None], ["0xc0"], ["0x02c0"]]
+    "bad",
+    [
+        [raw(OURS, BATCH)],
+        [raw(OURS, b"")],
+        [raw(OURS, ACT, CALL_GAS + 1)],
+        [raw(OTHER)],
+        [raw(None)],
+        ["0x"],
+        ["0x02"],
+        ["0x04c0"],
+        ["zz"],
+        [],
+        [None],
+        ["0xc0"],
+        ["0x02c0"],
+    ],
 )
 def test_other_transactions_never_reach_the_node(door: Door, recorder: Recorder, bad: list[Any]) -> None:
     with pytest.raises(NodeRefusedError):
@@ -92,3 +124,35 @@ def test_a_batch_member_refused_spares_its_neighbours(door: Door, recorder: Reco
 
 def test_closing_the_door_leaves_the_node_open(door: Door) -> None:
     door.close()
+
+
+def test_a_call_takes_no_further_options(door: Door, recorder: Recorder) -> None:
+    door.rpc("eth_call", [{"to": OURS, "data": "0x", "value": "0x1"}, "latest", {OURS: {"code": "0x"}}])
+    message, *rest = recorder.seen[0][1]
+    assert set(message) == {"to", "data", "gas"}
+    assert rest == ["latest"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"address": OTHER},
+        {"address": [OURS, OTHER]},
+        {"blockHash": "0x" + "00" * 32},
+        {"fromBlock": "0x1", "toBlock": hex(LOG_BLOCKS + 1)},
+        {"fromBlock": "0x1", "toBlock": "0x0"},
+        {"fromBlock": "soon"},
+    ],
+)
+def test_other_events_are_not_served(door: Door, recorder: Recorder, wanted: dict[str, Any]) -> None:
+    with pytest.raises(NodeRefusedError):
+        door.rpc("eth_getLogs", [wanted])
+    assert "eth_getLogs" not in [method for method, _ in recorder.seen]
+
+
+def test_events_are_ours_where_no_address_is_asked(door: Door, recorder: Recorder) -> None:
+    door.rpc("eth_getLogs", [{}])
+    assert recorder.seen[-1] == (
+        "eth_getLogs",
+        [{"address": [OURS], "fromBlock": "0x1", "toBlock": "0x1"}],
+    )

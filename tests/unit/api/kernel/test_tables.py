@@ -1,0 +1,28 @@
+"""Columns as wide as what the chain may say in them."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.kernel.tables import (
+    AnsweredRequest,
+    DocumentRow,
+    KeyRow,
+    PartyRow,
+    ProfileRow,
+    TenureRow,
+    TokenRow,
+    WrapRow,
+)
+
+SMALL = {"role", "status", "size", "id"}
+
+
+@pytest.mark.parametrize(
+    "table", [AnsweredRequest, DocumentRow, KeyRow, PartyRow, ProfileRow, TenureRow, TokenRow, WrapRow]
+)
+def test_numbers_and_times_fit(table):
+    """A role may end in 2^48 − 1, and a party's number has 32 bits: neither fits PostgreSQL's INTEGER."""
+    for column in table.__table__.columns:
+        if column.type.python_type is int and column.name not in SMALL:
+            assert column.type.__class__.__name__ == "BigInteger", column.name
