@@ -24,7 +24,7 @@ from api.kernel.house import INTENT_REFUSALS
 from api.kernel.room import Room
 from chain.claims import gas_for
 from chain.client import Chain, Receipt
-from chain.contracts import Artifact, Reverted, encode_batch, encode_intents
+from chain.contracts import Artifact, Reverted, encode_intents
 from chain.intents import Address, Signature, Wire
 from chain.node import NodeRefusedError, open_node
 from chain.signers import KeySigner, Signer, Transaction, sign_transaction
@@ -125,8 +125,7 @@ def send(chain: Chain, content: Mapping[str, Any], *, sender: Signer | None, try
     if sender is None and price > 0:
         raise CliError("gas-needs-sender", ExitCode.USAGE, price=price)
     payer = sender or KeySigner(secrets.token_bytes(32))
-    # As a batch of one: what the contract refuses then is told by an event, with its reason.
-    payload = encode_batch(ready.artifact, [(ready.wire, ready.further)])
+    payload = encode_intents(ready.artifact, [(ready.wire, ready.further)])
     gas = _gas(chain, ready, payload)
     offered = price * 5 // 4
     funds = chain.balance(payer.address)
@@ -151,9 +150,11 @@ def send(chain: Chain, content: Mapping[str, Any], *, sender: Signer | None, try
     try:
         chain.send_raw(raw)
     except NodeRefusedError as error:
+        if error.revert_data is not None:  # a gateway's JSON-RPC takes only what the contract would take
+            raise RefusedByContractError(ready.room, ready.artifact.reverted(error.revert_data)) from None
         if error.reason != "already-known":
             raise
-    return _result(ready, payer, _wait(chain, hash_))
+    return _result(chain, ready, payer, _wait(chain, hash_))
 
 
 def _ready(content: Mapping[str, Any]) -> _Ready:
@@ -217,13 +218,15 @@ def _wait(chain: Chain, hash_: str) -> Receipt:
         time.sleep(_PAUSE)
 
 
-def _result(ready: _Ready, payer: Signer, receipt: Receipt) -> Sent:
-    reverted: Reverted | None = None if receipt.succeeded else Reverted("Unknown", {})
-    for log in receipt.logs:
-        event = ready.artifact.event(log.topics, log.data) if log.address == ready.contract else None
-        if event is not None and event.name == "IntentRefused":
-            reverted = ready.artifact.reverted(event.arguments["reason"])
-    refusal = RefusedByContractError(ready.room, reverted) if reverted else None
+def _result(chain: Chain, ready: _Ready, payer: Signer, receipt: Receipt) -> Sent:
+    refusal: RefusedByContractError | None = None
+    if not receipt.succeeded:
+        # A receipt has no reason; what overtook the act still stands in its way, so the contract names it.
+        try:
+            _attempt(chain, ready)
+            refusal = RefusedByContractError(ready.room, Reverted("Unknown", {}))
+        except RefusedByContractError as error:
+            refusal = error
     return Sent(
         digest="0x" + ready.digest.hex(),
         act=ready.act,

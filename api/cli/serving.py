@@ -154,10 +154,19 @@ def about(house: House, url: str) -> dict[str, Any]:
         "metrics": f"{url}/metrics",
         "chain_id": house.chain_id,
         "contracts": dict(house.deployment.contracts),
-        "head": house.chain.block_number(),
+        "head": _head(house),
         "embedded": house.settings.embedded,
         "data_dir": str(house.settings.data_dir),
     }
+
+
+def _head(house: House) -> int | None:
+    from chain.errors import LandbridgeError
+
+    try:
+        return house.chain.block_number()
+    except LandbridgeError:  # the node is away: the gateway serves what it knows, and /ready says so
+        return None
 
 
 def about_rows(run: Run, told: Mapping[str, Any]) -> list[tuple[str, object]]:

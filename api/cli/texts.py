@@ -158,7 +158,10 @@ _DEMO: Final = {
         "未通过：{reasons}（一处质量由 {before} kg 改为 {after} kg）",
     ),
     "came.issued-twice": ("issued a second time", "被重复签发"),
-    "came.note-taken": ("refused by the chain: note-taken", "被链拒绝：note-taken（该运单已有提单）"),
+    "came.note-taken": (
+        "refused by the chain: note-taken ({error})",
+        "被链拒绝：note-taken（该运单已有提单，{error}）",
+    ),
     "came.state": ("{state}, controlled by {holder}", "{state}，由{holder}控制"),
     "came.verdict": (
         "{verdict}: {passed} checks pass, {fail} fail, {unknown} unknown here; {required} were required",

@@ -1,6 +1,6 @@
 """A gateway as a real process on a data folder that outlives it, and clients that speak HTTP with it.
 
-Run as a program it is that process; its settings come from the environment, as always:
+Run as a program it is that process (``landbridge serve``); its settings come from the environment:
 
     LANDBRIDGE_DATA_DIR=… LANDBRIDGE_PORT=… python tests/integration/live.py
 
@@ -304,25 +304,14 @@ def _shift_clock(path: Path) -> None:
 
 
 def main() -> None:
-    """Serve."""
+    """Serve, as ``landbridge serve`` does."""
     clock = os.environ.get("LANDBRIDGE_TEST_CLOCK")
     if clock:
         _shift_clock(Path(clock))  # before anything binds the clock's function
-    import uvicorn
+    from api.cli.main import main as landbridge
 
-    from api.app import create_app
-    from api.settings import Settings
-
-    settings = Settings()
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        log_level="warning",
-        access_log=False,
-    )
+    sys.argv = ["landbridge", "serve"]
+    landbridge()
 
 
 if __name__ == "__main__":

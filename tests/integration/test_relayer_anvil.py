@@ -281,7 +281,7 @@ class TestNodes:
         setting.check_tables()
 
     def test_hung(self, anvil: Any, make_setting: Callable[..., Setting]) -> None:
-        setting = make_setting(anvil, timeout=0.5)
+        setting = make_setting(anvil, timeout=3.0)
         relayer = setting.relayer(resend_after=0.5)
         relayer.start()
         settled = setting.enqueue(issue(1))
@@ -293,10 +293,11 @@ class TestNodes:
             rows = setting.enqueue(transfer(1, 1))
             relayer.wake()
             wait_until(lambda: relayer.health.code == "node-hung")
+            time.sleep(0.2)  # it asks again, and hangs again
             # Writers of the database are not held up meanwhile.
             began = time.monotonic()
             setting.enqueue(issue(2))
-            assert time.monotonic() - began < 0.4
+            assert time.monotonic() - began < 1.5
         finally:
             process.send_signal(signal.SIGCONT)
         wait_until(lambda: setting.statuses(rows) == ["done"])
