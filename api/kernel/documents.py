@@ -32,10 +32,12 @@ __all__ = [
     "Opened",
     "ReaderKeyUnknownError",
     "Sealed",
+    "keep_wrap",
     "open_for",
     "sealed_for",
     "show",
     "store",
+    "wrap_for",
 ]
 
 
@@ -156,6 +158,15 @@ def open_for(session: Session, house: House, digest: str, party: int) -> Opened:
 def show(session: Session, house: House, digest: str, by: int, to: int, wrap: bytes | None = None) -> None:
     """Let another party read a document. Who keeps its own reader key sends the wrap it made.
 
+    :raises LandbridgeError: as :func:`wrap_for`
+    """
+    keep_wrap(session, wrap_for(house, digest, by, to, wrap))
+
+
+def wrap_for(house: House, digest: str, by: int, to: int, wrap: bytes | None = None) -> WrapRow | None:
+    """What lets another party read a document; nothing if it can. Writes nothing: the chain is asked for the
+    party's key, and the database's lock must not wait for that.
+
     :raises NoSuchDocumentError: it does not exist, or the one who shows cannot read it
     :raises ReaderKeyUnknownError: the party shown to has no reader key, or the one who shows keeps its own
         and sent no wrap
@@ -165,7 +176,7 @@ def show(session: Session, house: House, digest: str, by: int, to: int, wrap: by
     with reading(house.engine) as known:
         row, own = _find(known, digest, by)
         if _wrap_of(known, digest, to) is not None:
-            return
+            return None
     if wrap is None:
         reader = _entrusted(house, by)
         sealed = SealedDocument(BlobId(row.blob), {reader.id: own.wrap})
@@ -177,9 +188,16 @@ def show(session: Session, house: House, digest: str, by: int, to: int, wrap: by
             open_document(sealed, taker, _context(house, digest), house.blobs)
         except SealedKeyError as error:
             raise WrapRefusedError("the wrap holds another document's key") from error
+    return WrapRow(document=digest, party=to, wrap=wrap, shown_by=by, created=int(time.time()))
+
+
+def keep_wrap(session: Session, wrap: WrapRow | None) -> None:
+    """Keep what :func:`wrap_for` made."""
+    if wrap is None:
+        return
     try:
         with session.begin_nested():
-            session.add(WrapRow(document=digest, party=to, wrap=wrap, shown_by=by, created=int(time.time())))
+            session.add(wrap)
     except IntegrityError:
         return  # somebody else showed it at the same time
 

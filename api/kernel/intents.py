@@ -129,10 +129,13 @@ def sign_and_submit(
 
     :raises LandbridgeError: as :func:`sign` and :func:`submit`
     """
-    row = submit(session, house, room, act, [sign(house, room, act, party), *cosignatures])
-    # Last, because it writes: nobody waits for the chain with the database's lock in hand.
-    if room.beside_signing is not None:
-        room.beside_signing(session, house, act, party)
+    signatures = [sign(house, room, act, party), *cosignatures]
+    _examine(house, room, act, signatures)
+    beside = room.beside_signing(house, act, party) if room.beside_signing is not None else None
+    # From here on it writes: nobody waits for the chain with the database's lock in hand.
+    row = _enqueue(session, house, room, act, signatures)
+    if beside is not None:
+        beside(session)
     return row
 
 
@@ -161,19 +164,30 @@ def submit(
     :raises BadSignatureError: a signature is malformed
     :raises CosignersMismatchError: no signature, or more than an act can carry
     """
+    _examine(house, room, act, signatures)
+    return _enqueue(session, house, room, act, signatures)
+
+
+def _examine(house: House, room: Room, act: Act, signatures: Sequence[Signature]) -> None:
+    """Refuse what cannot take effect. Writes nothing."""
     if not 1 <= len(signatures) <= 8:
         raise CosignersMismatchError("an act carries one to eight signatures")
-    domain = house.domain(room)
-    digest = act.digest(domain)
+    digest = act.digest(house.domain(room))
     for signature in signatures:
         recover(digest, signature)
-    with reading(house.engine) as known:
-        if outbox.by_digest(known, digest) is None:
-            if act.deadline < time.time():
-                raise ExpiredError("the act's deadline has passed", params={"deadline": act.deadline})
-            _try(house, room, act, signatures)
+    with reading(house.engine) as session:
+        known = outbox.by_digest(session, digest) is not None
+    if not known:
+        if act.deadline < time.time():
+            raise ExpiredError("the act's deadline has passed", params={"deadline": act.deadline})
+        _try(house, room, act, signatures)
+
+
+def _enqueue(
+    session: Session, house: House, room: Room, act: Act, signatures: Sequence[Signature]
+) -> OutboxRow:
     lane = room.lane(act.type.name, act.subject)
-    return outbox.enqueue(session, act, domain, signatures, now=int(time.time()), lane=lane)
+    return outbox.enqueue(session, act, house.domain(room), signatures, now=int(time.time()), lane=lane)
 
 
 def _try(house: House, room: Room, act: Act, signatures: Sequence[Signature]) -> None:

@@ -86,7 +86,8 @@ class Room:
     :param lane: what an act's sequence counts: acts of one lane travel in order
     :param premature: its contract's errors by which an act learns that those before it have not happened
     :param took_effect: whether an act signed by this account is among those that took effect
-    :param beside_signing: called in the transaction that takes an act signed with an entrusted key
+    :param beside_signing: called before an act is taken that an entrusted key signed; may take a while and
+        writes nothing, but gives what is to be called in the transaction that takes it
     :param documents: the kinds of document it keeps
     """
 
@@ -104,7 +105,7 @@ class Room:
     took_effect: Callable[[Session, Act, Address], bool] | None = None
     router: APIRouter | None = None
     documents: tuple[DocumentType, ...] = ()
-    beside_signing: Callable[[Session, House, Act, int], None] | None = None
+    beside_signing: Callable[[House, Act, int], Callable[[Session], None]] | None = None
 
     @cached_property
     def artifact(self) -> Artifact:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -280,6 +281,29 @@ def test_a_bill_is_voided_by_holder_and_issuer(place: Place, issuer: str) -> Non
     assert bank("bill", "show", bill)["state"] == "voided"
     other = place.issue("carrier", "bank")
     assert bank("bill", "void", other, "--act", act, *bank.signing, code=2)["error"]["code"] == "void-other"
+
+
+def test_an_act_goes_through_the_chains_json_rpc_without_a_token(place: Place) -> None:
+    bank = place.desks["bank"]
+    bill = place.issue("carrier", "bank")
+    act, signed = place.named("act"), place.named("signed")
+    bank("intent", "prepare", "bills", "Surrender", bill, "--out", act)
+    assert cli("intent", "sign", act, *bank.signing, "--out", signed).code == 0
+    sent = cli("intent", "submit", signed, "--rpc", f"{bank.url}/rpc", "--json")
+    assert (sent.code, sent.json()["sent"]["status"]) == (0, "done"), sent
+    end = time.monotonic() + 20
+    while bank("bill", "show", bill)["state"] != "surrendered":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    bank("bill", "withdraw-surrender", bill, *bank.signing)
+    bank("intent", "prepare", "bills", "Transfer", bill, "--field", "to=1", "--out", act.with_suffix(".2"))
+    assert (
+        cli("intent", "sign", act.with_suffix(".2"), *bank.signing, "--out", signed.with_suffix(".2")).code
+        == 0
+    )
+    handed = bank("intent", "submit", signed.with_suffix(".2"))
+    assert handed["intent"]["status"] == "done"
+    assert bank("intent", "show", handed["intent"]["id"])["intent"] == handed["intent"]
 
 
 def test_the_chain_refuses_by_name_and_nothing_changes(place: Place) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlmodel import Session
@@ -46,11 +46,13 @@ def _took_effect(session: Session, act: Act, signer: Address) -> bool:
     return event is not None and event.key == signer and history.act_of(event) == act
 
 
-def _beside_signing(session: Session, house: House, act: Act, party: int) -> None:
+def _beside_signing(house: House, act: Act, party: int) -> Callable[[Session], None]:
     """Who is to hold a bill must be able to read it: the giver's entrusted key shows it to them."""
     taker = act.values.get("to", act.values.get("holder"))
+    wrap = None
     if taker is not None:
-        documents.show(session, house, "0x" + act.subject.hex(), party, int(taker))
+        wrap = documents.wrap_for(house, "0x" + act.subject.hex(), party, int(taker))
+    return lambda session: documents.keep_wrap(session, wrap)
 
 
 BILLS: Final = Room(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +45,17 @@ class Paper:
     seed: bytes
     bill: str
     note: str
+    _known: Claim | None = None
 
     def claim(self, *, named: bool = True, concerned: bool = False, **changes: Any) -> Claim:
         """What a bank would claim with it."""
-        made = claim_of_document(self.document | changes, self.seed, self.bill if named else None)
-        return Claim(**{**made.__dict__, "concerned": concerned})
+        if changes or self._known is None:
+            made = claim_of_document(self.document | changes, self.seed, self.bill)
+            self._known = self._known if changes else made
+        else:
+            made = self._known  # its note's fingerprint takes a while
+        bill = self.bill if named else made.digest
+        return replace(made, bill=bill, named=named, concerned=concerned)
 
 
 @dataclass
@@ -58,6 +66,7 @@ class Lab:
     numbers: dict[str, int] = field(default_factory=dict)
     keys: dict[str, KeySigner] = field(default_factory=dict)
     readers: dict[str, PrivateKey] = field(default_factory=dict)
+    _windows: Iterator[int] = field(default_factory=lambda: itertools.count(10))
 
     @property
     def bills(self) -> Any:
@@ -171,15 +180,20 @@ class Lab:
         self.do(self.act("Issue", bill, note=note, holder=self.numbers[to], toOrder=to_order), by)
         return bill
 
-    def paper(self, *, by: str = "carrier", to: str = "holder", **changes: Any) -> Paper:
-        """A sample bill between two parties, kept in the house, for a note of its own; not issued."""
+    def paper(self, *, by: str = "carrier", to: str = "holder", window: int | None = None) -> Paper:
+        """A sample bill between two parties, kept in the house, for a note of its own; not issued.
+
+        :param window: papers of one window name the same containers on the same days; without it, on days of
+            their own
+        """
+        days = next(self._windows) if window is None else window
         document = fill(
             sample("chongqing-duisburg"),
             issuer=self.numbers[by],
             holder=self.numbers[to],
             note_number=str(secrets.randbelow(10**12) + 10**12),
+            note_date=date(2026, 10, 12) - timedelta(days=60 * days),
         )
-        document |= changes
         with writing(self.house.engine) as session:
             row, _, facts = documents.store(session, self.house, document, self.numbers[by], [])
         return Paper(document, self._seed(row.digest, by), row.digest, str(facts["note"]))

@@ -1,4 +1,4 @@
-"""Every named check passes where it should, fails where it should, and says unknown where it could not be made.
+"""Every named check passes and fails where it should, and says unknown where it could not be made.
 
 What is wrong is made wrong for real wherever that can be done: other documents, other bills, acts signed on
 the chain, rows changed in the database, another contract, a node that is away.
@@ -68,7 +68,7 @@ def not_passed(results: dict[str, Result]) -> dict[str, Result]:
 
 def issued(lab: Lab, **terms: Any) -> Paper:
     """A paper and its bill, issued as the paper says unless told otherwise."""
-    paper = lab.paper()
+    paper = lab.paper(window=terms.pop("window", None))
     lab.issue(**({"bill": paper.bill, "note": paper.note} | terms))
     return paper
 
@@ -202,9 +202,10 @@ def test_one_letter_is_enough(lab, good):
         changed["consignment"]["goods"][0]["description"] = text + "."
     else:
         text[key] += "."
-    assert ask(lab, replace(good, document=changed).claim(concerned=True))["document-intact"] is FAIL
-    assert ask(lab, replace(good, document=changed).claim(named=False))["document-intact"] is FAIL
-    assert ask(lab, replace(good, seed=bytes(32)).claim())["document-intact"] is FAIL
+    altered = replace(good, document=changed, _known=None)
+    assert ask(lab, altered.claim(concerned=True))["document-intact"] is FAIL
+    assert ask(lab, altered.claim(named=False))["document-intact"] is FAIL
+    assert ask(lab, replace(good, seed=bytes(32), _known=None).claim())["document-intact"] is FAIL
 
 
 def test_who_is_concerned_sees_the_bill_beside_the_altered_document(lab, good):
@@ -467,17 +468,16 @@ def test_an_act_said_to_have_come_with_another_transaction(lab, travelled):
         other = session.exec(
             select(BillEventRow.transaction).where(col(BillEventRow.bill) != travelled.bill)
         ).first()
-    for transaction in (other, "0x" + "44" * 32):
-        with doctored(lab, travelled.bill, 4, transaction=transaction):
-            check = one(lab, travelled.claim(), "signatures")
-            assert check.result is UNKNOWN
-            assert check.evidence["unread"] == [4]
+    with doctored(lab, travelled.bill, 4, transaction=other):
+        check = one(lab, travelled.claim(), "signatures")
+        assert check.result is UNKNOWN
+        assert check.evidence["unread"] == [4]
 
 
 def _relayed_by_a_contract(lab: Lab, calldata: bytes) -> None:
     """Send an act through a contract of somebody else's, which passes on what it is given."""
     # calldata is an address in a word, then what is called; the contract calls it and reverts if that does.
-    runtime = bytes.fromhex("602036038060205f375f5f825f5f355af115601857005b5f5ffd")
+    runtime = bytes.fromhex("602036038060205f375f5f825f5f5f355af115601757005b5f5ffd")
     creation = bytes.fromhex(f"60{len(runtime):02x}8060095f395ff3") + runtime
     chain = lab.house.chain
 
@@ -593,7 +593,7 @@ def test_a_note_that_another_bill_has(lab):
 
 
 def test_containers_in_two_live_bills(lab):
-    first, second = issued(lab), issued(lab)
+    first, second = issued(lab, window=3), issued(lab, window=3)
     for paper in (first, second):
         assert not_passed(ask(lab, paper.claim(), holder=lab.numbers["holder"])) == {"units": FAIL}
         check = one(lab, paper.claim(), "units")
@@ -689,18 +689,28 @@ def test_an_unnamed_bill_whose_chain_is_away_is_not_said_to_be_intact(lab, good)
         assert ask(lab, good.claim(named=False))["document-intact"] is UNKNOWN
 
 
+class _Turning(SwitchedNode):
+    """The real chain, of which every block but the first has another hash each time it is asked for."""
+
+    turns = 0
+
+    def batch(self, calls):
+        answers = super().batch(calls)
+        for place, (method, _) in enumerate(calls):
+            if method == "eth_getBlockByNumber" and answers[place]["number"] != "0x0":
+                self.turns += 1
+                answers[place] = answers[place] | {"hash": f"0x{self.turns:064x}"}
+        return answers
+
+
 def test_a_head_that_will_not_stand_still(lab, claim):
     """A chain reorganised under every reading is not read at all."""
-    with switched(lab) as switch:
-        moves = iter(range(1000))
-
-        def turn(method):
-            if method == "eth_getBlockByNumber":
-                block = switch.node.rpc(method, ["latest", False])
-                switch.override[method] = block | {"hash": f"0x{next(moves):064x}"}
-
-        switch.before = turn
+    chain = lab.house.chain
+    lab.house.chain = Chain(_Turning(chain.node))
+    try:
         answer = verify(lab.house, claim)
+    finally:
+        lab.house.chain = chain
     assert {c.evidence["reason"] for c in answer.checks if c.name not in DOCUMENT_ALONE} == {"head-moves"}
     assert not answer.verdict.passed
 
@@ -787,7 +797,7 @@ JSON = st.recursive(
 @given(
     st.dictionaries(st.sampled_from(["format", "bill", "holder", "issuer", "note", "x"]), JSON, max_size=5)
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_document_is_too_odd_to_be_answered(lab, good, document):
     for bill in (good.bill, None):
         claim = claim_of_document(document, bytes(32), bill)
