@@ -37,7 +37,7 @@ from chain.db import reading, writing
 from chain.errors import LandbridgeError
 from chain.identity import Identity
 from chain.intents import Address
-from chain.node import Node, NodeRefusedError
+from chain.node import Node, NodeError, NodeRefusedError
 from chain.settling import (
     DEADLINE_PASSED,
     confirm,
@@ -470,7 +470,13 @@ class Relayer:
         for item in outgoing:
             self._sent_at[item.attempt_id] = now
             self._first_sent.setdefault(item.attempt_id, (now, head.number))
-        answers = self._chain.send_raw_many([item.raw for item in outgoing])
+        try:
+            answers = self._chain.send_raw_many([item.raw for item in outgoing])
+        except NodeError:
+            # Due at once when the node is back; and until then each step says what is wrong.
+            for item in outgoing:
+                self._sent_at.pop(item.attempt_id, None)
+            raise
         for item, answer in zip(outgoing, answers, strict=True):
             reason = answer.reason if isinstance(answer, NodeRefusedError) else None
             self._refusals.pop(item.attempt_id, None)

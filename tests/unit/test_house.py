@@ -30,7 +30,7 @@ def test_no_private_key_or_token_is_committed() -> None:
             assert found is None, f"{path.relative_to(ROOT)}: {found}"
 
 
-def test_every_source_file_stays_readable() -> None:
+def test_no_file_of_the_product_grows_too_large_to_read() -> None:
     for path in tracked():
-        if path.suffix in {".py", ".sol"} and "artifacts" not in path.parts:
-            assert path.read_text().count("\n") <= 800, path.relative_to(ROOT)
+        if path.suffix in {".py", ".sol"} and "tests" not in path.parts:
+            assert path.read_text().count("\n") <= 600, path.relative_to(ROOT)

@@ -72,7 +72,7 @@ def test_samples_fit_the_schema(name: str) -> None:
 
 
 def test_what_the_form_refuses_the_schema_refuses() -> None:
-    from test_document_checks import patched
+    from tests.unit.api.domains.bills.test_document_checks import patched
 
     validator = jsonschema.Draft202012Validator(json_schema())
     # JSON Schema cannot count days in a month or tell a zero written in several ways.
