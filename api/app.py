@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.kernel import middleware
+from api.kernel import middleware, openapi
 from api.kernel.door import Door
 from api.kernel.house import House
 from api.kernel.room import Room
@@ -78,6 +78,7 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
             (409, "Not possible now"),
             (413, "Too large"),
             (422, "The content does not fit"),
+            (500, "A defect, or a stored part that is damaged"),
             (502, "The chain's answer cannot be used"),
             (503, "A part is down; nothing was lost"),
             (507, "Storage is full"),
@@ -92,6 +93,7 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
     app.include_router(operations.router)
     app.include_router(first)
     middleware.install(app, max_body=settings.max_body)
+    openapi.publish(app, [kind for room in rooms for kind in room.documents])
     return app
 
 

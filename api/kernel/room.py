@@ -54,12 +54,14 @@ class DocumentType:
     :param check: findings of a document; one of severity ``error`` refuses it
     :param derive: facts of a document that its sender needs, such as a fingerprint; may take a while
     :param stored: called in the transaction that stores a document, so that the room can index it by digest
+    :param example: one that is taken, for the API's description
     """
 
     format: str
     check: Callable[[Any], Sequence[Finding]]
     derive: Callable[[Any], Mapping[str, Any]]
     stored: Callable[[Session, House, str, Any], None]
+    example: Callable[[], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,25 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _like(*examples: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
+
+
+_HEX32 = "0x" + "5a" * 32
+_PROFILE = {"name": "Demo Bank (no real bank)", "name_zh": "示范银行（并非真实银行）", "country": "CN"}
+_ADMISSION = {
+    "profile": _HEX32,
+    "sequence": 4,
+    "deadline": 1_795_400_000,
+    "rulebook": _HEX32,
+    "key": "0x" + "1f" * 20,
+    "custodial": False,
+}
+_WISH = {"room": "bills", "act": "Transfer", "subject": _HEX32, "fields": {"to": 3}}
+_TRANSFER = {"bill": _HEX32, "sequence": 1, "deadline": 1_795_400_000, "to": 3}
+_SIGNATURE = "0x" + "11" * 64 + "1b"
+
+
 class FindingOut(Model):
     """One thing that a document's checks found."""
 
@@ -88,9 +107,13 @@ class ProfileIn(Model):
 class AdmitIn(ProfileIn):
     """Admit a party whose key this gateway makes and keeps (marked custodial on the chain)."""
 
+    model_config = _like(_PROFILE)
+
 
 class AdmissionPrepareIn(ProfileIn):
     """Prepare the admission of a party that keeps its own keys."""
+
+    model_config = _like(_PROFILE | {"key": "0x" + "1f" * 20, "reader_key": "5a" * 32})
 
     key: Address = Field(description="the account of the party's first key")
     reader_key: StrictStr = Field(
@@ -101,12 +124,18 @@ class AdmissionPrepareIn(ProfileIn):
 class AdmissionSignedIn(Model):
     """An admission signed by the party's first key."""
 
+    model_config = _like({"message": _ADMISSION, "signature": _SIGNATURE})
+
     message: dict[StrictStr, Any] = Field(description="the typed data's message, as it was prepared")
     signature: SignatureHex
 
 
 class RoleIn(Model):
     """A role with its time."""
+
+    model_config = _like(
+        {"role": "carrier"}, {"role": "bank", "starts": 1_795_400_000, "ends": 1_826_936_000}
+    )
 
     role: StrictStr = Field(examples=["carrier"], max_length=40)
     starts: UnixTime | None = Field(None, description="now, if absent; never in the past")
@@ -116,11 +145,15 @@ class RoleIn(Model):
 class RoleEndIn(Model):
     """End a role."""
 
+    model_config = _like({"role": "carrier"})
+
     role: StrictStr = Field(examples=["carrier"], max_length=40)
 
 
 class SuspendIn(Model):
     """Suspend: new issues stop, nothing else."""
+
+    model_config = _like({"reason": _HEX32})
 
     reason: Digest = Field(description="digest of the reasons, which are kept elsewhere")
 
@@ -163,6 +196,15 @@ class PartyOut(Model):
 
 class TokenIn(Model):
     """Make a token."""
+
+    model_config = _like(
+        {
+            "party": 3,
+            "scopes": ["read", "write", "sign"],
+            "label": "trade-finance desk",
+            "lifetime": 7_776_000,
+        }
+    )
 
     party: PartyNumber | None = Field(None, description="the operator names the party; a party makes its own")
     scopes: list[Annotated[StrictStr, Field(max_length=40)]] = Field(
@@ -233,6 +275,8 @@ class SealedOut(Model):
 class ShowIn(Model):
     """Let another party read a document. A caller that keeps its own key sends the wrap it made."""
 
+    model_config = _like({"party": 3}, {"party": 3, "wrap": "01" * 82})
+
     party: PartyNumber
     wrap: StrictStr | None = Field(
         None,
@@ -247,6 +291,8 @@ class ShowIn(Model):
 class PrepareIn(Model):
     """Ask for an act, ready to be signed."""
 
+    model_config = _like(_WISH)
+
     room: StrictStr = Field(examples=["bills"], max_length=40)
     act: StrictStr = Field(examples=["Transfer"], max_length=40)
     subject: Digest | PartyNumber = Field(description="the bill's id; for acts on parties, the number")
@@ -256,6 +302,10 @@ class PrepareIn(Model):
 
 class SignIn(PrepareIn):
     """Have the caller's entrusted key sign an act and submit it."""
+
+    model_config = _like(
+        _WISH, _WISH | {"act": "Void", "fields": {"reason": _HEX32}, "cosignatures": [_SIGNATURE]}
+    )
 
     cosignatures: list[SignatureHex] = Field(default_factory=list, max_length=7)
 
@@ -270,6 +320,10 @@ class Prepared(Model):
 
 class SubmitIn(Model):
     """A signed act."""
+
+    model_config = _like(
+        {"room": "bills", "act": "Transfer", "message": _TRANSFER, "signatures": [_SIGNATURE]}
+    )
 
     room: StrictStr = Field(examples=["bills"], max_length=40)
     act: StrictStr = Field(examples=["Transfer"], max_length=40, description="the typed data's primaryType")

@@ -15,20 +15,19 @@ from typing import Any
 
 import httpx
 import pytest
-from live import EVIDENCE, Client, Gateway, Story, anvil_class
 from sqlmodel import func, select
 
 from api.kernel.tables import AnsweredRequest, DocumentRow
 from chain.db import reading
 from chain.tables import OutboxRow
+from tests.integration.live import EVIDENCE, Client, Gateway, Story, anvil_class
 
 NODE_SECONDS = 2.0
 
 
-@pytest.fixture(scope="module")
-def on_anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Any, Story]]:
-    """A gateway in front of an anvil that mines at once, with three parties. Each test leaves both well."""
-    folder = tmp_path_factory.mktemp("on-anvil")
+@contextmanager
+def gateway_on_anvil(folder: Path) -> Iterator[tuple[Gateway, Any, Story]]:
+    """A gateway in front of an anvil that mines at once, with three parties."""
     with anvil_class()(folder) as anvil:
         (folder / "gateway").mkdir()
         gateway = Gateway(folder / "gateway", node=anvil.url, node_timeout=NODE_SECONDS)
@@ -36,6 +35,13 @@ def on_anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway
         operator = gateway.operator()
         with gateway:
             yield gateway, anvil, Story(operator)
+
+
+@pytest.fixture(scope="module")
+def on_anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Any, Story]]:
+    """One for several tests. Each leaves it well."""
+    with gateway_on_anvil(tmp_path_factory.mktemp("on-anvil")) as made:
+        yield made
 
 
 @dataclass
@@ -176,8 +182,15 @@ def test_a_node_that_hangs_is_named_in_time(on_anvil: tuple[Gateway, Any, Story]
     is_well(gateway)
 
 
-def test_a_node_of_another_chain_gets_nothing(on_anvil: tuple[Gateway, Any, Story]) -> None:
-    gateway, anvil, story = on_anvil
+@pytest.fixture
+def fresh_anvil(tmp_path: Path) -> Iterator[tuple[Gateway, Any, Story]]:
+    """One whose anvil was never restarted: with each restart on its state file it forgets a little more."""
+    with gateway_on_anvil(tmp_path) as made:
+        yield made
+
+
+def test_a_node_of_another_chain_gets_nothing(fresh_anvil: tuple[Gateway, Any, Story]) -> None:
+    gateway, anvil, story = fresh_anvil
     bill = story.issued()
     claim = story.clients[2].claim(bill)
     intent = in_flight(anvil, story, bill)

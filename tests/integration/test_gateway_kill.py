@@ -21,7 +21,6 @@ from typing import Any
 
 import httpx
 import pytest
-from live import EVIDENCE, Client, Gateway, Story
 from sqlmodel import Session, SQLModel, select
 
 from api.domains.bills.contract import RAIL_BILL_ACTS, RAIL_BILLS_DOMAIN, BillWord
@@ -38,6 +37,7 @@ from chain.embedded import EmbeddedNode
 from chain.indexer import Indexer
 from chain.intents import Domain, act_from_wire
 from chain.tables import ActStatus, EventRow, OutboxRow, TransactionRow, TransactionStatus
+from tests.integration.live import EVIDENCE, Client, Gateway, Story
 
 CHAIN_ID = 20777
 KILLS = int(os.environ.get("LANDBRIDGE_KILLS", "6"))
@@ -147,7 +147,7 @@ def _kill_at_random(gateway: Gateway, load: Load, dice: random.Random) -> int:
     for kill in range(KILLS):
         early = dice.random() < 0.2
         while_starting += early
-        time.sleep(dice.uniform(0, 4) if early else dice.uniform(0.05, 1.5))
+        time.sleep(dice.uniform(0, 4) if early else dice.uniform(0.05, 3))
         assert not load.failures, load.failures[0]
         gateway.kill()
         gateway.start(wait=False)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live import Gateway, Story
+
+from tests.integration.live import Gateway, Story
 
 CONFIRMATIONS = 3
 

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from api.domains.bills import history, units
 from api.domains.bills.contract import RAIL_BILL_ACTS, RAIL_BILL_REFUSALS, RAIL_BILLS_DOMAIN, BillWord
-from api.domains.bills.document import Finding, check_value
+from api.domains.bills.document import Finding, check_value, sample
 from api.domains.bills.document.form import RailBill
 from api.domains.bills.fingerprint import fingerprint
 from api.domains.bills.projector import BillProjector
@@ -23,6 +23,10 @@ from chain.intents import Act, Address
 __all__ = ["BILLS", "FORMAT"]
 
 FORMAT: Final = "landbridge/rail-bill/1"
+
+
+def _example() -> Mapping[str, Any]:
+    return sample("chongqing-duisburg")
 
 
 def _check(document: Any) -> Sequence[Finding]:
@@ -69,6 +73,6 @@ BILLS: Final = Room(
     premature=frozenset({"RailBills_StaleSequence", "RailBills_UnknownBill"}),
     took_effect=_took_effect,
     router=router,
-    documents=(DocumentType(FORMAT, _check, _derive, units.remember),),
+    documents=(DocumentType(FORMAT, _check, _derive, units.remember, _example),),
     beside_signing=_beside_signing,
 )

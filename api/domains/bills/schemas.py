@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictInt, StrictStr
+from pydantic import ConfigDict, Field, StrictInt, StrictStr
 
+from api.domains.bills.document import sample
 from api.domains.bills.verify import CHECKS
 from api.kernel.schemas import Digest, FindingOut, Model, PartyNumber
 
@@ -63,6 +64,10 @@ class EventOut(Model):
 class CheckIn(Model):
     """A document to be checked for sense."""
 
+    model_config = ConfigDict(
+        json_schema_extra=lambda schema: schema.update(examples=[{"document": sample("astana-chengdu")}])
+    )
+
     document: dict[str, Any]
 
 
@@ -96,6 +101,20 @@ class ExpectIn(Model):
 
 class VerifyIn(Model):
     """A document with its seed, or a bill that the caller may read here; and a policy."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"bill": "0x" + "5a" * 32},
+                {
+                    "bill": "0x" + "5a" * 32,
+                    "policy": {"name": "our desk", "required": ["document-intact", "live", "control"]},
+                    "expect": {"holder": 3, "issuer": 1, "confirmations": 12, "max_head_age": 600},
+                },
+                {"document": {"format": "landbridge/rail-bill/1"}, "seed": "5a" * 32},
+            ]
+        }
+    )
 
     bill: Digest | None = Field(None, description="needed where no document is given")
     document: dict[str, Any] | None = None

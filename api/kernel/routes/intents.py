@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from sqlmodel import Session
@@ -29,6 +29,9 @@ router = APIRouter(prefix="/intents", tags=["acts"], route_class=TransactionRout
 followed = APIRouter(prefix="/intents", tags=["acts"])
 """Waiting holds no transaction open."""
 _PREFER = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
+_WAITED: dict[int | str, dict[str, Any]] = {
+    200: {"model": IntentOut, "description": "It has ended; so the request waited for it"}
+}
 _ENDS = ("mined", "done", "refused", "expired")
 
 
@@ -49,7 +52,7 @@ def prepare(house: House_, caller: Caller, body: PrepareIn) -> Prepared:
     return Prepared(room=room.name, digest="0x" + act.digest(domain).hex(), typed_data=act.typed_data(domain))
 
 
-@router.post("", status_code=202, summary="Submit a signed act")
+@router.post("", status_code=202, summary="Submit a signed act", responses=_WAITED)
 def submit(
     request: Request,
     session: Db,
@@ -66,7 +69,7 @@ def submit(
     return _accepted(request, session, house, row, prefer)
 
 
-@router.post("/sign", status_code=202, summary="Have the entrusted key sign and submit")
+@router.post("/sign", status_code=202, summary="Have the entrusted key sign and submit", responses=_WAITED)
 def sign(
     request: Request,
     session: Db,

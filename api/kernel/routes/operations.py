@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.kernel.deps import House_
 from api.kernel.house import House
-from api.kernel.schemas import Model
+from api.kernel.schemas import Model, Problem
 from chain import outbox
 from chain.db import reading
 from chain.errors import LandbridgeError
@@ -90,7 +90,7 @@ async def health() -> dict[Literal["status"], Literal["alive"]]:
     return {"status": "alive"}
 
 
-@router.get("/ready", summary="Ready", responses={503: {"model": Ready}})
+@router.get("/ready", summary="Ready", responses={503: {"model": Ready, "description": "Not now"}})
 def ready(house: House_, response: Response) -> Ready:
     """Each part by name; 503 while one is not well."""
     parts = list(_parts(house))
@@ -99,7 +99,14 @@ def ready(house: House_, response: Response) -> Ready:
     return Ready(ready=well, parts=parts)
 
 
-@router.get("/v1/registry", summary="The registry served here")
+@router.get(
+    "/v1/registry",
+    summary="The registry served here",
+    responses={
+        502: {"model": Problem, "description": "The chain's answer cannot be used"},
+        503: {"model": Problem, "description": "The chain's node is down"},
+    },
+)
 def about(house: House_) -> About:
     """What a signer or verifier must know: the chain, and the contracts' addresses."""
     return About(
@@ -157,7 +164,15 @@ class _HouseCollector:
         return []
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        503: {"model": Problem, "description": "The database cannot be used"},
+    },
+)
 def metrics(request: Request) -> Response:
     """Counts and times; no party, token or document appears."""
     return Response(generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
