@@ -10,14 +10,15 @@ transaction that is durable when it ends and never begins as a reader that may f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlmodel import Session
 
 from chain.errors import LandbridgeError
@@ -60,14 +61,64 @@ def open_engine(url: str) -> Engine:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
+    turn = _Turn(engine)
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(_READ_ONLY, False):
+            connection.exec_driver_sql("BEGIN")
+            return
         # A deferred transaction that reads first and writes later is refused at once when another writer
         # came between, whatever the busy timeout: so a writer takes the lock at its beginning.
-        read_only = connection.get_execution_options().get(_READ_ONLY, False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        with turn.taken_by(connection):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+class _Turn:
+    """Whose turn it is to write among the threads of this process.
+
+    SQLite lets those who wait for its lock sleep and look again, up to a tenth of a second each time, and
+    whoever happens to look first is next. Here the next one begins when the one before has ended; SQLite's
+    own lock then holds up other processes only.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._free = threading.Lock()
+        self._holder: object = None  # the driver's connection
+        for name in ("do_commit", "do_rollback"):
+            setattr(engine.dialect, name, self._ending(getattr(engine.dialect, name)))
+        event.listen(engine, "close", lambda connection, _record: self._pass_on(connection))
+        event.listen(engine, "close_detached", self._pass_on)
+
+    @contextmanager
+    def taken_by(self, connection: Connection) -> Iterator[None]:
+        """Wait for the turn, and keep it until the transaction ends; not if the block raises."""
+        if not self._free.acquire(timeout=_BUSY_SECONDS):
+            raise OperationalError("BEGIN IMMEDIATE", {}, TimeoutError("the database is busy"))
+        driver = self._holder = connection.connection.dbapi_connection
+        try:
+            yield
+        except BaseException:
+            self._pass_on(driver)
+            raise
+
+    def _ending(self, end: Callable[[Any], None]) -> Callable[[Any], None]:
+        def ended(connection: Any) -> None:
+            try:
+                end(connection)
+            finally:
+                driver = getattr(connection, "dbapi_connection", connection)
+                if not driver.in_transaction:  # a commit that fails for a full disk is yet to be rolled back
+                    self._pass_on(driver)
+
+        return ended
+
+    def _pass_on(self, driver: object) -> None:
+        if self._holder is driver is not None:
+            self._holder = None
+            self._free.release()
 
 
 @contextmanager

@@ -130,8 +130,9 @@ def sign_and_submit(
     :raises LandbridgeError: as :func:`sign` and :func:`submit`
     """
     signatures = [sign(house, room, act, party), *cosignatures]
-    _examine(house, room, act, signatures)
+    # First, so that a stranger to a document learns nothing of what stands on the chain under its digest.
     beside = room.beside_signing(house, act, party) if room.beside_signing is not None else None
+    _examine(house, room, act, signatures)
     # From here on it writes: nobody waits for the chain with the database's lock in hand.
     row = _enqueue(session, house, room, act, signatures)
     if beside is not None:

@@ -35,6 +35,7 @@ __all__ = ["IdempotencyError", "TransactionRoute", "principal_of", "session_of"]
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _DEPTH = 40
 _KEPT_SECONDS = 86_400
+_NOTHING_DONE = 0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -134,41 +135,53 @@ async def _unsafe(
     ).hexdigest()
     known = await run_in_threadpool(_known, request, caller.token, key)
     if known is not None:
-        return _again(request.app.state.house, known, fingerprint)
+        if known.status != _NOTHING_DONE or known.fingerprint != fingerprint:
+            return _again(request.app.state.house, known, fingerprint)
+        response = await handle(request)
+        await run_in_threadpool(session.commit)
+        return response
     try:
         response = await handle(request)
     except Exception:
         # Where the same key came twice at once, the other one may have done what now cannot be done again.
         await run_in_threadpool(session.rollback)
         known = await run_in_threadpool(_known, request, caller.token, key)
-        if known is None:
+        if known is None or known.status == _NOTHING_DONE:
             raise
         return _again(request.app.state.house, known, fingerprint)
-    if not session.in_transaction():
-        return response  # nothing was written: a repeat does no harm, and what was answered is kept nowhere
+    wrote = session.in_transaction()
+    secret = response.headers.get("cache-control") == "no-store"
     house, now = request.app.state.house, int(time.time())
     row = AnsweredRequest(
         token=caller.token,
         key=key,
         fingerprint=fingerprint,
-        status=response.status_code,
+        # Where nothing was written a repeat does no harm: it is answered anew, and this answer kept nowhere.
+        status=response.status_code if wrote else _NOTHING_DONE,
         content_type=response.headers.get("content-type", "application/json"),
-        body=b"" if response.headers.get("cache-control") == "no-store" else _seal(house, response.body),
-        replayable=response.headers.get("cache-control") != "no-store",
+        body=_seal(house, response.body) if wrote and not secret else b"",
+        replayable=not secret,
         created=now,
     )
     try:
-        session.exec(delete(AnsweredRequest).where(col(AnsweredRequest.created) < now - _KEPT_SECONDS))
-        session.add(row)
-        await run_in_threadpool(session.commit)
+        await run_in_threadpool(_store, session, row)
     except IntegrityError as error:  # the same key came twice at once; the other one won
         await run_in_threadpool(session.rollback)
         known = await run_in_threadpool(_known, request, caller.token, key)
+        if known is not None and known.status == _NOTHING_DONE and known.fingerprint == fingerprint:
+            return response
         if known is None:
             raise InProgressError("another request with this key is being answered") from error
         return _again(house, known, fingerprint)
-    request.state.answered = (caller.token, key)
+    if wrote:
+        request.state.answered = (caller.token, key)
     return response
+
+
+def _store(session: Session, row: AnsweredRequest) -> None:
+    session.exec(delete(AnsweredRequest).where(col(AnsweredRequest.created) < row.created - _KEPT_SECONDS))
+    session.add(row)
+    session.commit()
 
 
 def _keep(house: House, answered: tuple[str, str], final: Response) -> None:

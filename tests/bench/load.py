@@ -1,4 +1,8 @@
-"""Requests from a process of its own: python -m tests.bench.load URL TOKEN CLIENTS < bodies.json"""
+"""Requests from a process of its own, over plain sockets, so that the one who measures is not measured.
+
+``python -m tests.bench.load < plan.json``, where the plan has ``port``, ``clients``, ``bodies`` and for each
+its ``head`` (request line and headers). Prints the rate, the seconds of each request, and the last answer.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +10,43 @@ import asyncio
 import json
 import sys
 import time
+from typing import Any
 
-import httpx
+import uvloop
 
 
-async def main(url: str, token: str, clients: int) -> None:
-    bodies = [json.dumps(body).encode() for body in json.load(sys.stdin)]
-    headers = {
-        "authorization": f"Bearer {token}",
-        "content-type": "application/json",
-        "prefer": "wait=30",
-    }
-    times: list[float] = []
-    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-
-    async with httpx.AsyncClient(timeout=60, limits=limits, headers=headers) as client:
-
-        async def one() -> None:
-            while bodies:
-                body = bodies.pop()
-                began = time.perf_counter()
-                answer = await client.post(url, content=body)
-                times.append(time.perf_counter() - began)
-                if answer.status_code not in (200, 201):
-                    raise SystemExit(f"{answer.status_code}: {answer.text[:300]}")
-
+async def _client(port: int, requests: list[bytes], times: list[float], answers: list[bytes]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while requests:
+        request = requests.pop()
         began = time.perf_counter()
-        await asyncio.gather(*(one() for _ in range(clients)))
-        seconds = time.perf_counter() - began
-    print(json.dumps({"rate": len(times) / seconds, "times": times}))
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        lines = head.lower().split(b"\r\n")
+        length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+        body = await reader.readexactly(length)
+        times.append(time.perf_counter() - began)
+        answers.append(body)
+        if not lines[0].startswith((b"http/1.1 200", b"http/1.1 201", b"http/1.1 202")):
+            raise SystemExit((head + body[:600]).decode(errors="replace"))
+    writer.close()
+
+
+async def main(plan: dict[str, Any]) -> None:
+    """Send everything, each client one request after the other, and print what came of it."""
+    requests = []
+    for head, body in zip(plan["heads"], plan["bodies"], strict=True):
+        content = json.dumps(body).encode()
+        requests.append(f"{head}\r\ncontent-length: {len(content)}\r\n\r\n".encode() + content)
+    requests.reverse()
+    times: list[float] = []
+    answers: list[bytes] = []
+    began = time.perf_counter()
+    await asyncio.gather(*(_client(plan["port"], requests, times, answers) for _ in range(plan["clients"])))
+    seconds = time.perf_counter() - began
+    print(json.dumps({"rate": len(times) / seconds, "times": times, "last": answers[-1].decode()}))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    uvloop.install()
+    asyncio.run(main(json.load(sys.stdin)))

@@ -11,12 +11,14 @@ True
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,7 @@ class Gateway:
     client: TestClient
     operator: dict[str, str]
     members: dict[str, Member] = field(default_factory=dict)
+    _windows: Iterator[int] = field(default_factory=itertools.count)
 
     # Requests
 
@@ -184,12 +187,14 @@ class Gateway:
     def document(
         self, *, issuer: str = "carrier", holder: str = "importer", note: str | None = None
     ) -> dict[str, Any]:
-        """The sample bill between two members, with a note of its own."""
+        """The sample bill between two members, with a note of its own, on days of its own."""
+        days = timedelta(days=45 * next(self._windows))
         return fill(
             sample("chongqing-duisburg"),
             issuer=self.party(issuer),
             holder=self.party(holder),
             note_number=note or str(secrets.randbelow(10**12) + 10**12),
+            note_date=date(2026, 10, 12) - days % timedelta(days=9000),
         )
 
     def store(

@@ -9,7 +9,6 @@ Run as a program it is that process (``landbridge serve``); its settings come fr
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -33,16 +32,6 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
-
-
-def anvil_class() -> Any:
-    """The class behind the fixture ``make_anvil``, for fixtures that outlive a test."""
-    spec = importlib.util.spec_from_file_location("nodes", Path(__file__).with_name("conftest.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.Anvil
 
 
 class Gateway:

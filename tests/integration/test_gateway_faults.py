@@ -20,7 +20,8 @@ from sqlmodel import func, select
 from api.kernel.tables import AnsweredRequest, DocumentRow
 from chain.db import reading
 from chain.tables import OutboxRow
-from tests.integration.live import EVIDENCE, Client, Gateway, Story, anvil_class
+from tests.integration.conftest import Anvil
+from tests.integration.live import EVIDENCE, Client, Gateway, Story
 
 NODE_SECONDS = 2.0
 
@@ -28,7 +29,7 @@ NODE_SECONDS = 2.0
 @contextmanager
 def gateway_on_anvil(folder: Path) -> Iterator[tuple[Gateway, Any, Story]]:
     """A gateway in front of an anvil that mines at once, with three parties."""
-    with anvil_class()(folder) as anvil:
+    with Anvil(folder) as anvil:
         (folder / "gateway").mkdir()
         gateway = Gateway(folder / "gateway", node=anvil.url, node_timeout=NODE_SECONDS)
         anvil.rpc("anvil_setBalance", gateway.sender(), hex(10**21))
