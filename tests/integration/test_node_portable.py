@@ -256,7 +256,8 @@ def test_a_batch_answers_each(lab: Lab) -> None:
     assert [r.succeeded for r in receipts if r is not None and not isinstance(r, NodeRefusedError)] == [
         True
     ] * 5
-    assert lab.chain.block_number() == (2 if lab.embedded else 6)
+    # One block where the node lets us decide; anvil puts into one what comes close together.
+    assert lab.chain.block_number() in ((2,) if lab.embedded else range(2, 7))
     answers = lab.chain.node.batch([("eth_chainId", []), ("no_such_method", []), ("eth_blockNumber", [])])
     assert answers[0] == hex(CHAIN_ID)
     assert isinstance(answers[1], NodeRefusedError)
