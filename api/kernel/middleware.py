@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import secrets
 import time
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.kernel.problems import MEDIA_TYPE, TEXTS, language_of, problem
 from api.kernel.routes.operations import Metrics, storage_code
+from api.kernel.transaction import AT_ONCE
 from chain.canonical import pointer
 from chain.errors import LandbridgeError
 from vault.errors import VaultError
@@ -37,6 +39,7 @@ _HEADERS = [
 def install(app: FastAPI, *, max_body: int) -> None:
     """Put everything in front of the application."""
     app.state.metrics = Metrics()
+    app.state.gate = asyncio.Semaphore(AT_ONCE)
     app.add_exception_handler(LandbridgeError, _on_error)
     app.add_exception_handler(VaultError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_validation)

@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi import Request, Response
@@ -30,13 +30,16 @@ from chain.canonical import parse
 from chain.db import reading, writing
 from chain.errors import LandbridgeError
 
-__all__ = ["IdempotencyError", "TransactionRoute", "principal_of", "session_of"]
+__all__ = ["AT_ONCE", "IdempotencyError", "TransactionRoute", "principal_of", "session_of"]
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _DEPTH = 40
 _KEPT_SECONDS = 86_400
 _NOTHING_DONE = 0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+AT_ONCE: Final = 16
+"""Unsafe requests handled at once; the others wait without a thread. All but one of them may wait for the
+database's lock in a thread each, and that one needs a thread to end: so they must be fewer than there are."""
 
 
 class IdempotencyError(LandbridgeError):
@@ -96,9 +99,10 @@ class TransactionRoute(APIRoute):
                     request.state.session = session
                     return await handle(request)
             await _read_json(request)
-            with Session(engine, expire_on_commit=False) as session:
-                request.state.session = session
-                response = await _unsafe(request, session, handle)
+            async with request.app.state.gate:
+                with Session(engine, expire_on_commit=False) as session:
+                    request.state.session = session
+                    response = await _unsafe(request, session, handle)
             request.app.state.house.relayer.wake()
             after = getattr(request.state, "after_commit", None)
             if after is None:
@@ -106,7 +110,8 @@ class TransactionRoute(APIRoute):
             final: Response = await after(response)
             answered = getattr(request.state, "answered", None)
             if answered is not None and bytes(final.body) != bytes(response.body):
-                await run_in_threadpool(_keep, request.app.state.house, answered, final)
+                async with request.app.state.gate:
+                    await run_in_threadpool(_keep, request.app.state.house, answered, final)
             return final
 
         return transaction

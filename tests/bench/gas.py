@@ -138,8 +138,8 @@ def run(console: Any, embedded_on: House, anvil_on: House | None) -> None:
         console.print(
             f"embedded and anvil differ in {', '.join(other)}"
             if other
-            else "Embedded node and anvil agree to the unit, but for the price of calldata's bytes: signatures "
-            "differ from run to run."
+            else "Embedded node and anvil agree to the unit, but for the price of calldata's bytes: "
+            "signatures differ from run to run."
         )
         if other:
             raise SystemExit(1)
