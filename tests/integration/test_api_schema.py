@@ -210,7 +210,7 @@ def _send(place: Gateway, case: Any, who: str) -> Any:
     )
 
 
-EXAMPLES = int(os.environ.get("LANDBRIDGE_SCHEMA_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("LANDBRIDGE_SCHEMA_EXAMPLES", "8"))
 """Requests for each operation and mode; more than the default are drawn anew in each run."""
 SCHEMA = schemathesis.openapi.from_dict(json.loads(json.dumps(DESCRIPTION)))
 FUZZED = {(found.ok().method, found.ok().path): found.ok() for found in SCHEMA.get_all_operations()}
@@ -233,7 +233,7 @@ def test_nothing_that_is_sent_breaks_it_and_every_answer_fits(place, known, meth
     @settings(
         max_examples=SLOW.get((method, path), EXAMPLES),
         deadline=None,
-        derandomize=EXAMPLES <= 12,
+        derandomize=EXAMPLES <= 8,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
         database=None,
