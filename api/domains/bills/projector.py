@@ -6,11 +6,11 @@ is the state.
 
 from __future__ import annotations
 
-from chain.indexer import ChainEvent
 from sqlmodel import Session, col, delete, select
 
 from api.domains.bills.contract import RAIL_BILL_ACTS, BillWord
 from api.domains.bills.tables import BillEventRow, BillRow
+from chain.indexer import ChainEvent
 
 __all__ = ["BillProjector"]
 
