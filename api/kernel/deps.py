@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
 
 from api.kernel.auth import Principal
 from api.kernel.house import House
@@ -15,22 +16,30 @@ from api.kernel.transaction import principal_of, session_of
 __all__ = ["Caller", "Db", "House_", "Operator"]
 
 
-def _house(request: Request) -> House:
+# These wait for nothing, and yet are coroutines: for a plain function the framework takes a thread each time.
+
+
+async def _house(request: Request) -> House:
     house: House = request.app.state.house
     return house
 
 
+async def _session(request: Request) -> Session:
+    return session_of(request)
+
+
 House_ = Annotated[House, Depends(_house)]
-Db = Annotated[Session, Depends(session_of)]
+Db = Annotated[Session, Depends(_session)]
 _bearer = HTTPBearer(auto_error=False, description="An API token: lb_…", scheme_name="token")
 
 
-def _caller(request: Request, _shown: Annotated[object, Depends(_bearer)]) -> Principal:
-    return principal_of(request)
+async def _caller(request: Request, _shown: Annotated[object, Depends(_bearer)]) -> Principal:
+    known: Principal | None = getattr(request.state, "principal", None)  # a route in a transaction looked
+    return known or await run_in_threadpool(principal_of, request)
 
 
-def _operator(request: Request, _shown: Annotated[object, Depends(_bearer)]) -> Principal:
-    principal = principal_of(request)
+async def _operator(request: Request, _shown: Annotated[object, Depends(_bearer)]) -> Principal:
+    principal = await _caller(request, _shown)
     principal.needs("operate")
     return principal
 

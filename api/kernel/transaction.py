@@ -37,7 +37,7 @@ _DEPTH = 40
 _KEPT_SECONDS = 86_400
 _NOTHING_DONE = 0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-AT_ONCE: Final = 16
+AT_ONCE: Final = 12
 """Unsafe requests handled at once; the others wait without a thread. All but one of them may wait for the
 database's lock in a thread each, and that one needs a thread to end: so they must be fewer than there are."""
 

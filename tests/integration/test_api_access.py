@@ -16,6 +16,8 @@ from api.kernel.tables import WrapRow
 from chain.canonical import parse
 from chain.db import reading
 from chain.digests import Seed, document_digest
+from chain.intents import keccak
+from chain.signers import KeySigner
 from tests.integration.gateway import EVIDENCE, problem
 from vault.blobs import BlobStore
 from vault.documents import SealedDocument, open_document
@@ -319,6 +321,41 @@ def test_an_entrusted_key_signs_for_its_own_party_alone(gateway, full_bill):
         ):
             answer = gateway.sign(who, act, bill, **fields)
             assert answer.json()["code"] in ("wrong-party", "wrong-state"), answer.text
+
+
+def test_a_key_that_is_here_but_not_marked_as_entrusted_signs_nothing(gateway):
+    """No gateway can sign unseen: the mark on the chain decides, not the file."""
+    signer, reader = gateway.house.keystore.create(), PrivateKey.generate()
+    gateway.join("unmarked", gateway.admit_own("unmarked", signer, reader), signer, reader)
+    try:
+        bill = gateway.quick_bill(holder="unmarked")
+        with gateway.nothing_changes():
+            problem(gateway.sign("unmarked", "Surrender", bill), 409, "not-custodial")
+        gateway.done(gateway.submit("unmarked", gateway.act("Surrender", bill), signer))
+    finally:
+        del gateway.members["unmarked"]
+
+
+def test_a_party_that_took_its_key_home_is_signed_for_no_more(gateway):
+    gateway.join("leaver", gateway.admit_entrusted("leaver"))
+    try:
+        bill, number, new = (
+            gateway.quick_bill(holder="leaver"),
+            gateway.party("leaver"),
+            KeySigner(keccak(b"home")),
+        )
+        fields = {"key": new.address, "custodial": False}
+        wish = {"room": "parties", "act": "RotateKey", "subject": number, "fields": fields}
+        prepared = gateway.post("leaver", "/v1/intents/prepare", wish).json()
+        message = prepared["typed_data"]["message"]
+        wish["fields"] = fields | {name: message[name] for name in ("sequence", "deadline")}
+        wish["cosignatures"] = ["0x" + new.sign(bytes.fromhex(prepared["digest"][2:])).rsv.hex()]
+        gateway.done(gateway.post("leaver", "/v1/intents/sign", wish, prefer="wait=20"))
+        with gateway.nothing_changes():
+            problem(gateway.sign("leaver", "Surrender", bill), 409, "not-custodial")
+        gateway.done(gateway.submit("leaver", gateway.act("Surrender", bill), new))
+    finally:
+        del gateway.members["leaver"]
 
 
 def test_a_party_that_keeps_its_keys_is_never_signed_for(gateway):

@@ -9,6 +9,7 @@ import uuid
 import pytest
 from sqlmodel import func, select
 
+from api.kernel import transaction
 from api.kernel.tables import AnsweredRequest, DocumentRow, TokenRow
 from chain.db import reading
 from chain.tables import OutboxRow
@@ -97,6 +98,31 @@ def test_an_act_signed_once_whatever_the_client_repeats(gateway):
     assert plain.json() == first.json()
     # Without the key it is another act, and one too many.
     problem(gateway.post("importer", "/v1/intents/sign", body), 409, "wrong-state")
+
+
+def test_a_repeat_that_overtook_the_first_answer_gets_it_all_the_same(gateway, monkeypatch):
+    """It began before the first was known, and found that the act cannot be done twice."""
+    bill = gateway.quick_bill(holder="importer")
+    body = {"room": "bills", "act": "Surrender", "subject": bill, "fields": {}}
+    key, real = _key(), transaction._known
+    first = gateway.post("importer", "/v1/intents/sign", body, idempotency_key=key, prefer="wait=20")
+    asked = []
+
+    def late(*arguments):
+        asked.append(arguments)
+        return None if len(asked) == 1 else real(*arguments)
+
+    monkeypatch.setattr(transaction, "_known", late)
+    with gateway.nothing_changes():
+        again = gateway.post("importer", "/v1/intents/sign", body, idempotency_key=key)
+    assert len(asked) == 2
+    assert (again.status_code, again.json()) == (first.status_code, first.json())
+    asked.clear()
+    problem(
+        gateway.post("importer", "/v1/intents/sign", body | {"fields": {"x": 1}}, idempotency_key=key),
+        422,
+        "idempotency-key-reused",
+    )
 
 
 def test_many_at_once_with_one_key_are_one(gateway):

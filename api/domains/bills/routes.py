@@ -72,7 +72,7 @@ def list_bills(
     session: Db,
     caller: Caller,
     state: Annotated[str | None, Query(max_length=20, examples=["issued"])] = None,
-    after: Annotated[str | None, Query(max_length=66, description="the last bill of the page before")] = None,
+    after: Annotated[Digest | None, Query(description="the last bill of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[BillOut]:
     """The bills that the caller issued, holds, held, or is offered; each as far as it may see."""

@@ -16,6 +16,7 @@ from api.kernel.schemas import (
     AdmissionPrepareIn,
     AdmissionSignedIn,
     AdmitIn,
+    Digest,
     IntentOut,
     KeyOut,
     PartyOut,
@@ -60,7 +61,7 @@ def _out(session: Session, number: int) -> PartyOut:
 
 @router.get("", summary="List parties")
 def list_parties(
-    session: Db, caller: Caller, profile: str | None = None, after: int = 0, limit: int = 50
+    session: Db, caller: Caller, profile: Digest | None = None, after: int = 0, limit: int = 50
 ) -> list[PartyOut]:
     """Admitted parties by number; with ``profile``, the one admitted under that digest."""
     statement = select(PartyRow.number).where(PartyRow.number > max(0, min(after, _MAX)))

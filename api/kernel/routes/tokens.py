@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from sqlmodel import col, select
 
 from api.kernel import auth, parties
@@ -64,7 +65,9 @@ def list_tokens(session: Db, caller: Caller) -> list[TokenOut]:
 
 
 @router.delete("/{token}", summary="Revoke a token")
-def revoke(session: Db, caller: Caller, token: str) -> TokenOut:
+def revoke(
+    session: Db, caller: Caller, token: Annotated[str, Path(pattern="^[0-9a-z]{1,32}$", examples=["5a" * 8])]
+) -> TokenOut:
     """From now on the token is refused."""
     if caller.token != token:
         caller.needs("operate" if caller.party is None else "tokens")
