@@ -1,5 +1,5 @@
-"""A note's fingerprint, computed for callers: never more than two at once, for each takes 64 MiB; and once for
-each note that is asked for again and again, as by a bank's desk that looks at a bill every morning.
+"""A note's fingerprint, computed for callers: never more than two at once, for each takes 64 MiB; and once
+for a note that is asked for again and again, as by a bank's desk that looks at a bill every morning.
 """
 
 from __future__ import annotations
