@@ -35,7 +35,7 @@ _bearer = HTTPBearer(auto_error=False, description="An API token: lb_…", schem
 
 async def _caller(request: Request, _shown: Annotated[object, Depends(_bearer)]) -> Principal:
     known: Principal | None = getattr(request.state, "principal", None)  # a route in a transaction looked
-    return known or await run_in_threadpool(principal_of, request)
+    return known if known is not None else await run_in_threadpool(principal_of, request)
 
 
 async def _operator(request: Request, _shown: Annotated[object, Depends(_bearer)]) -> Principal:
