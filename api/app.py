@@ -17,9 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.kernel import middleware, openapi
 from api.kernel.door import Door
+from api.kernel.evidence import Intake
+from api.kernel.heads import Heads
 from api.kernel.house import House
 from api.kernel.room import Room
-from api.kernel.routes import documents, intents, operations, parties, tokens
+from api.kernel.routes import documents, evidence, intents, log, operations, parties, tokens
 from api.kernel.schemas import Problem
 from api.registry import ROOMS
 from api.settings import Settings
@@ -85,7 +87,15 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
         )
     }
     first = APIRouter(prefix="/v1", responses=problems)
-    for router in (parties.router, tokens.router, documents.router, intents.followed, intents.router):
+    for router in (
+        parties.router,
+        tokens.router,
+        documents.router,
+        intents.followed,
+        intents.router,
+        evidence.router,
+        log.router,
+    ):
         first.include_router(router)
     for room in rooms:
         if room.router is not None:
@@ -100,6 +110,8 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
 def _settle(app: FastAPI, house: House) -> None:
     """What needs the open house: metrics, and the chain's own JSON-RPC, so that nobody depends on our API."""
     app.state.metrics.watch(house)
+    app.state.heads = Heads(house)
+    app.state.intake = Intake(house.engine, house.logbook.log, house.logbook.wake)
     door = Door(house.chain.node, house.deployment.contracts.values())
     # A mount alone answers /rpc with a redirect to /rpc/, which JSON-RPC clients do not follow.
     app.router.routes.append(Route("/rpc", _Rpc(rpc_app(door, max_bytes=512 << 10, max_batch=20))))

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """Bytes of a request's body; more is refused unread."""
     wait_limit: float = Field(default=30, ge=0, le=300)
     """Seconds that a request may wait for its act to be mined."""
+    log_window: float = Field(default=0.1, ge=0.01, le=3600)
+    """Seconds from the first leaf of a window to its head, which is then anchored."""
     keystore_password: SecretStr = SecretStr("")
     tag_key: SecretStr = SecretStr("")
     """Key of the tags under which wagons and containers are compared without being stored."""

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import ClassVar
 
@@ -24,6 +24,10 @@ __all__ = [
     "MerkleError",
     "Tree",
     "TreeRangeError",
+    "complete_subtrees",
+    "consistency_spans",
+    "fold",
+    "inclusion_spans",
     "leaf_hash",
     "root",
     "root_of_inclusion",
@@ -123,22 +127,7 @@ class Tree:
 
         :raises TreeRangeError: the tree never had that size, or had no such leaf then
         """
-        size = self._checked(size)
-        if not 0 <= index < size:
-            raise TreeRangeError(
-                f"A tree of {size} leaves has no leaf {index}.", params={"size": size, "index": index}
-            )
-        proof: list[bytes] = []
-        start, end = 0, size
-        while end - start > 1:
-            middle = start + _split(end - start)
-            if index < middle:
-                proof.append(self._root_of(middle, end))
-                end = middle
-            else:
-                proof.append(self._root_of(start, middle))
-                start = middle
-        return proof[::-1]
+        return [self._root_of(*span) for span in inclusion_spans(index, self._checked(size))]
 
     def consistency_proof(self, old_size: int, size: int | None = None) -> list[bytes]:
         """Give the hashes that show that the tree at ``size`` begins with the one at ``old_size`` (§2.1.4.1).
@@ -147,24 +136,7 @@ class Tree:
 
         :raises TreeRangeError: the tree never had those sizes, or the older is the larger
         """
-        size = self._checked(size)
-        if not 0 <= old_size <= size:
-            raise TreeRangeError(
-                f"A tree of {size} leaves never had {old_size}.", params={"size": size, "old_size": old_size}
-            )
-        proof: list[bytes] = []
-        start, end = 0, size
-        while old_size not in (0, end):
-            middle = start + _split(end - start)
-            if old_size <= middle:
-                proof.append(self._root_of(middle, end))
-                end = middle
-            else:
-                proof.append(self._root_of(start, middle))
-                start = middle
-        if old_size and start:
-            proof.append(self._root_of(start, end))
-        return proof[::-1]
+        return [self._root_of(*span) for span in consistency_spans(old_size, self._checked(size))]
 
     def _checked(self, size: int | None) -> int:
         if size is None:
@@ -176,16 +148,71 @@ class Tree:
         return size
 
     def _root_of(self, start: int, end: int) -> bytes:
-        """Fold the complete subtrees that make up [start, end); start is a multiple of the largest."""
-        parts: list[bytes] = []
-        while start < end:
-            height = (end - start).bit_length() - 1
-            parts.append(self._levels[height][start >> height])
-            start += 1 << height
-        result = parts.pop()
-        while parts:
-            result = sha256(b"\x01" + parts.pop() + result).digest()
-        return result
+        return fold(self._levels[height][place] for height, place in complete_subtrees(start, end))
+
+
+def inclusion_spans(index: int, size: int) -> list[tuple[int, int]]:
+    """Give the leaves [start, end) under each hash of the proof of leaf ``index`` at ``size``, in order.
+
+    :raises TreeRangeError: a tree of that size has no such leaf
+    """
+    if not 0 <= index < size:
+        raise TreeRangeError(
+            f"A tree of {size} leaves has no leaf {index}.", params={"size": size, "index": index}
+        )
+    spans: list[tuple[int, int]] = []
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if index < middle:
+            spans.append((middle, end))
+            end = middle
+        else:
+            spans.append((start, middle))
+            start = middle
+    return spans[::-1]
+
+
+def consistency_spans(old_size: int, size: int) -> list[tuple[int, int]]:
+    """Give the leaves [start, end) under each hash of the consistency proof between two sizes, in order.
+
+    :raises TreeRangeError: the older size is the larger
+    """
+    if not 0 <= old_size <= size:
+        raise TreeRangeError(
+            f"A tree of {size} leaves never had {old_size}.", params={"size": size, "old_size": old_size}
+        )
+    spans: list[tuple[int, int]] = []
+    start, end = 0, size
+    while old_size not in (0, end):
+        middle = start + _split(end - start)
+        if old_size <= middle:
+            spans.append((middle, end))
+            end = middle
+        else:
+            spans.append((start, middle))
+            start = middle
+    if old_size and start:
+        spans.append((start, end))
+    return spans[::-1]
+
+
+def complete_subtrees(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Give the complete subtrees that make up leaves [start, end), largest first: height, and place among
+    those of its height. ``start`` is a multiple of the largest."""
+    while start < end:
+        height = (end - start).bit_length() - 1
+        yield height, start >> height
+        start += 1 << height
+
+
+def fold(roots: Iterable[bytes]) -> bytes:
+    """Give the hash over complete subtrees beside one another, by their roots, largest first (§2.1.1)."""
+    parts = list(roots)
+    result = parts.pop()
+    while parts:
+        result = sha256(b"\x01" + parts.pop() + result).digest()
+    return result
 
 
 def verify_inclusion(

@@ -4,6 +4,7 @@
 - A transaction (:class:`TransactionRow`) has one nonce of its sender, one or more signed forms
   (:class:`TransactionAttempt`), and members (:class:`BatchMember`): which act stands where in it.
 - Blocks (:class:`BlockRow`) are checkpoints: those that hold events, and the last one read.
+- The log (:mod:`chain.log`) is leaves, tiles of hashes, and sealed heads.
 
 Times are whole seconds of Unix time. Hashes and addresses are lower-case hex with 0x; digests and words are
 bytes.
@@ -16,7 +17,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.engine import Engine
 from sqlmodel import Field, SQLModel
 
@@ -26,7 +37,11 @@ __all__ = [
     "BlockRow",
     "ChainRow",
     "EventRow",
+    "HeadRow",
+    "LeafRow",
+    "LogSizeRow",
     "OutboxRow",
+    "TileRow",
     "TransactionAttempt",
     "TransactionRow",
     "TransactionStatus",
@@ -194,6 +209,62 @@ class EventRow(SQLModel, table=True):
     data: bytes = Field(sa_type=LargeBinary)
 
 
+class LogSizeRow(SQLModel, table=True):
+    """How many leaves the log has; locked by whoever appends.
+
+    :ivar acts_until: acts up to this block are in the log
+    """
+
+    __tablename__ = "log_size"
+
+    id: int = Field(default=1, primary_key=True)
+    size: int = Field(default=0, sa_type=BigInteger)
+    acts_until: int = Field(default=-1, sa_type=BigInteger)
+
+
+class LeafRow(SQLModel, table=True):
+    """A leaf of the log. Acts and documents stand in it once; the same evidence may come again."""
+
+    __tablename__ = "log_leaves"
+    __table_args__ = (
+        Index(
+            "ix_log_leaves_once",
+            "hash",
+            unique=True,
+            sqlite_where=text("kind <> 'evidence'"),
+            postgresql_where=text("kind <> 'evidence'"),
+        ),
+    )
+
+    index: int = Field(sa_column=Column(_RowId, primary_key=True, autoincrement=False))
+    kind: str
+    hash: bytes = Field(sa_type=LargeBinary)
+    entry: bytes = Field(sa_type=LargeBinary)
+
+
+class TileRow(SQLModel, table=True):
+    """Up to 256 hashes of one level of the log's tree, 32 bytes each (C2SP tlog-tiles, height 8)."""
+
+    __tablename__ = "log_tiles"
+
+    level: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    index: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    hashes: bytes = Field(sa_type=LargeBinary)
+
+
+class HeadRow(SQLModel, table=True):
+    """A head of the log that was sealed; and once it is anchored, by which transaction in which block."""
+
+    __tablename__ = "log_heads"
+
+    size: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    root: bytes = Field(sa_type=LargeBinary)
+    sealed_at: int = Field(sa_type=BigInteger)
+    block_number: int | None = Field(default=None, sa_type=BigInteger, index=True)
+    block_hash: str | None = None
+    transaction_hash: str | None = None
+
+
 _TABLES = (
     ChainRow,
     TransactionRow,
@@ -202,6 +273,10 @@ _TABLES = (
     BatchMember,
     BlockRow,
     EventRow,
+    LogSizeRow,
+    LeafRow,
+    TileRow,
+    HeadRow,
 )
 
 

@@ -13,7 +13,7 @@ from api.kernel.auth import Principal
 from api.kernel.house import House
 from api.kernel.transaction import principal_of, session_of
 
-__all__ = ["Caller", "Db", "House_", "Operator"]
+__all__ = ["Caller", "Db", "House_", "KnownCaller", "Operator"]
 
 
 # These wait for nothing, and yet are coroutines: for a plain function the framework takes a thread each time.
@@ -38,6 +38,15 @@ async def _caller(request: Request, _shown: Annotated[object, Depends(_bearer)])
     return known if known is not None else await run_in_threadpool(principal_of, request)
 
 
+async def _known_caller(request: Request, _shown: Annotated[object, Depends(_bearer)]) -> Principal:
+    known, header = request.app.state.known, request.headers.get("authorization", "")
+    principal: Principal | None = known.get(header)
+    if principal is None:
+        principal = await run_in_threadpool(principal_of, request)
+        known.keep(header, principal)
+    return principal
+
+
 async def _operator(request: Request, _shown: Annotated[object, Depends(_bearer)]) -> Principal:
     principal = await _caller(request, _shown)
     principal.needs("operate")
@@ -45,4 +54,6 @@ async def _operator(request: Request, _shown: Annotated[object, Depends(_bearer)
 
 
 Caller = Annotated[Principal, Depends(_caller)]
+KnownCaller = Annotated[Principal, Depends(_known_caller)]
+"""For routes that are called thousands of times a second: see :mod:`api.kernel.known`."""
 Operator = Annotated[Principal, Depends(_operator)]

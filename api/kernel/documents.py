@@ -21,6 +21,7 @@ from api.kernel.tables import DocumentRow, WrapRow
 from chain.canonical import canonical, parse
 from chain.db import reading
 from chain.digests import Seed, document_digest, new_seed
+from chain.entries import DOCUMENT, document_entry
 from chain.errors import LandbridgeError
 from vault.blobs import BlobId
 from vault.documents import SealedDocument, add_reader, open_document, seal_document
@@ -129,6 +130,7 @@ def store(
         wrap = sealed.wraps[key_id(key)]
         session.add(WrapRow(document=name, party=party, wrap=wrap, shown_by=author, created=now))
     kind.stored(session, house, name, document)
+    house.logbook.log.append_once(session, DOCUMENT, [document_entry(digest, sealed.blob)])
     session.flush()
     return row, findings, facts
 

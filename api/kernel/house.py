@@ -24,6 +24,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel
 
 from api.kernel.changes import Changes
+from api.kernel.logbook import Logbook
 from api.kernel.room import ContractReader, Refusal, Room
 from api.kernel.tables import PartyRow, ProfileRow, RegistryRow
 from api.settings import Settings
@@ -59,6 +60,7 @@ INTENT_REFUSALS = MappingProxyType(
         "Intents_UnusedBits": Refusal("intent-malformed", "the act has bits set that its kind does not use"),
     }
 )
+_LOG = "AnchorLog"
 _OTHER = Refusal("refused-by-chain", "the contract refused the act")
 
 
@@ -104,20 +106,34 @@ class House:
         accounts = _Accounts(settings.data_dir / "keys" / "accounts.json", keystore)
         self.administrator: Signer = accounts.signer("administrator")
         self.relayer_signer: Signer = accounts.signer("relayer")
+        self.log_signer: Signer = accounts.signer("log")
         self._plan = [_step(room, self.administrator.address) for room in rooms]
+        self._plan.append(Step(_LOG, lambda made: (self.log_signer.address,)))
         record = settings.data_dir / f"deployment-{self.chain_id}.json"
         self._check_registry(load_deployment(record))
         self.deployment = self._deployed(record)
         self._check_registry(self.deployment)
         artifacts = {self.address(room): self.artifact(room) for room in rooms}
+        log_address = self.deployment.contracts[_LOG]
+        self.logbook = Logbook(
+            engine,
+            node,
+            self.log_signer,
+            log_address,
+            chain_id=self.chain_id,
+            domains=[(room, self.domain(room)) for room in rooms],
+            confirmations=settings.confirmations,
+            window=settings.log_window,
+            changed=self._relayed,
+        )
         self.indexer = Indexer(
             engine,
             node,
             chain_id=self.chain_id,
-            artifacts=artifacts,
-            projectors=[room.projector() for room in rooms],
+            artifacts=artifacts | {log_address: Artifact.load(_LOG)},
+            projectors=[*(room.projector() for room in rooms), self.logbook.projector],
             first_block=self.deployment.block,
-            changed=self.changes.notify,
+            changed=self._indexed,
         )
         self.relayer = Relayer(
             engine,
@@ -159,7 +175,7 @@ class House:
                 keystore=Keystore(settings.data_dir / "keys", password),
                 readers=ReaderKeystore(settings.data_dir / "readers"),
             )
-            for worker in (house.indexer, house.relayer):
+            for worker in (house.indexer, house.relayer, *house.logbook.workers):
                 worker.start()
                 stack.callback(worker.stop)
             yield house
@@ -182,10 +198,13 @@ class House:
             if known is None:
                 if contracts is not None:
                     session.add(RegistryRow(id=1, contracts=contracts))
-            elif known.contracts != contracts:
+            elif contracts is None or not _is_part(known.contracts, contracts):
                 raise RegistryChangedError(
                     "this database belongs to another registry: give the data folder that goes with it"
                 )
+            elif known.contracts != contracts:  # a newer version brought a contract
+                known.contracts = contracts
+                session.add(known)
 
     def _took_effect(self, row: OutboxRow) -> bool:
         """Whether a refused act took effect because somebody else sent it."""
@@ -201,6 +220,10 @@ class House:
 
     def _relayed(self) -> None:
         self.indexer.wake()
+        self.changes.notify()
+
+    def _indexed(self) -> None:
+        self.logbook.wake_scribe()
         self.changes.notify()
 
     @property
@@ -305,6 +328,11 @@ class House:
         if document_digest(profile.content(), Seed(bytes.fromhex(profile.seed))) != known:
             raise ProfileAlteredError("a party's profile here is not the one it was admitted with")
         return profile
+
+
+def _is_part(known: str, contracts: str) -> bool:
+    now: dict[str, str] = json.loads(contracts)
+    return all(now.get(name) == address for name, address in json.loads(known).items())
 
 
 def _step(room: Room, administrator: Address) -> Step:

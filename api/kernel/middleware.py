@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.kernel.known import Known
 from api.kernel.problems import MEDIA_TYPE, TEXTS, language_of, problem
 from api.kernel.routes.operations import Metrics, storage_code
 from api.kernel.transaction import AT_ONCE
@@ -39,6 +40,7 @@ _HEADERS = [
 def install(app: FastAPI, *, max_body: int) -> None:
     """Put everything in front of the application."""
     app.state.metrics = Metrics()
+    app.state.known = Known()
     app.state.gate = asyncio.Semaphore(AT_ONCE)
     app.add_exception_handler(LandbridgeError, _on_error)
     app.add_exception_handler(VaultError, _on_error)

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from api.kernel.problems import MEDIA_TYPE
 from api.kernel.room import DocumentType
+from api.kernel.schemas import EvidenceIn, InclusionIn
 
 __all__ = ["publish"]
 
@@ -54,6 +55,8 @@ def publish(app: FastAPI, kinds: Iterable[DocumentType]) -> None:
                 if path.startswith("/v1/") and operation.get("security"):
                     unsafe = [_KEY] if method != "get" else []
                     operation.setdefault("parameters", []).extend([*unsafe, _LANGUAGE])
+            for shape in (EvidenceIn, InclusionIn):  # read by their routes themselves
+                schema["components"]["schemas"][shape.__name__] = shape.model_json_schema()
             taken = schema["components"]["schemas"]["DocumentIn"]
             taken["examples"] = [{"document": kind.example(), "readers": [3]} for kind in known]
         return app.openapi_schema or {}

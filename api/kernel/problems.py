@@ -136,6 +136,16 @@ TEXTS: Final[dict[str, Text]] = {
         422, "The proof does not show that the log only grew", "证明不能证实日志只增不改", *_FILE
     ),
     "merkle-range": Text(422, "The log has no such entry", "日志没有该条目", *_FIELDS),
+    # the log
+    "log-entry": Text(422, "The log does not take this", "日志不接受该内容", *_FIELDS),
+    "log-leaf-missing": Text(404, "The log has no such leaf", "日志没有该叶节点", *_FIELDS),
+    "log-damaged": Text(500, "A part of the log's tree is missing", "日志树有部分缺失", *_ADMIN),
+    "log-head-ahead": Text(
+        503, "The chain holds a larger head than this log", "链上的日志头大于本日志", *_ADMIN
+    ),
+    "log-head-differs": Text(
+        503, "The chain holds another head than this log", "链上的日志头与本日志不同", *_ADMIN
+    ),
     "reader-key-unknown": Text(
         409,
         "This party has no reader key",

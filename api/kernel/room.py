@@ -6,7 +6,7 @@ leaves ``contract`` empty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -91,6 +91,7 @@ class Room:
     :param beside_signing: called before an act is taken that an entrusted key signed; may take a while and
         writes nothing, but gives what is to be called in the transaction that takes it
     :param documents: the kinds of document it keeps
+    :param acts_between: its acts that took effect in blocks from one to another, as signed, in order
     """
 
     name: str
@@ -108,6 +109,7 @@ class Room:
     router: APIRouter | None = None
     documents: tuple[DocumentType, ...] = ()
     beside_signing: Callable[[House, Act, int], Callable[[Session], None]] | None = None
+    acts_between: Callable[[Session, int, int], Iterable[Act]] | None = None
 
     @cached_property
     def artifact(self) -> Artifact:

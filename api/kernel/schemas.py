@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 from api.kernel.auth import SCOPES
+from chain.log import Leaf
+from chain.tables import HeadRow
 
 __all__ = [
     "Digest",
     "DocumentIn",
     "DocumentOut",
+    "EvidenceIn",
+    "EvidenceOut",
     "FindingOut",
+    "HeadOut",
+    "InclusionIn",
     "IntentOut",
+    "LeafOut",
     "PartyNumber",
     "PrepareIn",
     "Prepared",
     "Problem",
+    "ProofOut",
     "SealedOut",
     "SignIn",
     "SubmitIn",
+    "VerifiedOut",
 ]
 
 Digest = Annotated[
@@ -349,3 +358,108 @@ class IntentOut(Model):
     gas_used: int | None = Field(None, description="of the whole transaction")
     batch: int | None = Field(None, description="acts in that transaction")
     deadline: int
+
+
+Index = Annotated[StrictInt, Field(ge=0, lt=2**53)]
+
+
+class EvidenceIn(Model):
+    """Evidence for the log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True) | _like(
+        {"type": "delivery-record/1", "digest": _HEX32}
+    )
+    type: Annotated[
+        StrictStr,
+        Field(pattern="^[a-z0-9][a-z0-9./+-]{0,99}$", description="what the digest is of"),
+    ]
+    digest: Digest
+
+
+class HeadOut(Model):
+    """A head of the log; with block and transaction once it is anchored."""
+
+    size: Index
+    root: Digest
+    sealed: int
+    block: int | None
+    transaction: str | None
+
+    @classmethod
+    def of(cls, head: HeadRow) -> HeadOut:
+        """A head as it is stored."""
+        return cls(
+            size=head.size,
+            root="0x" + head.root.hex(),
+            sealed=head.sealed_at,
+            block=head.block_number,
+            transaction=head.transaction_hash,
+        )
+
+
+class EvidenceOut(Model):
+    """A leaf: in the log (accepted), under an anchored head, that head deep enough (final)."""
+
+    leaf: Index
+    status: Literal["accepted", "anchored", "final"]
+    leaf_hash: Digest | None = None
+    entry: str | None = Field(default=None, description="canonical JSON: what the leaf's hash is of")
+    head: HeadOut | None = None
+
+
+class LeafOut(Model):
+    """A leaf as the caller may see it."""
+
+    leaf: Index
+    leaf_hash: Digest
+    kind: str
+    entry: str | None = None
+
+
+class ProofOut(Model):
+    """Hashes that lead to a root (RFC 9162)."""
+
+    size: Index
+    root: Digest
+    path: list[Digest]
+    leaf: Index | None = None
+    leaf_hash: Digest | None = None
+
+    @classmethod
+    def of(cls, path: list[bytes], *, size: int, root: bytes, leaf: Leaf | None = None) -> ProofOut:
+        """A proof as the log gives it."""
+        return cls(
+            size=size,
+            root="0x" + root.hex(),
+            path=["0x" + one.hex() for one in path],
+            leaf=leaf.index if leaf else None,
+            leaf_hash="0x" + leaf.hash.hex() if leaf else None,
+        )
+
+
+class VerifiedOut(Model):
+    """What came of a check, and where the head it was checked against is anchored."""
+
+    result: Literal["pass", "fail", "unknown"]
+    reason: str | None = None
+    block: int | None = None
+    transaction: str | None = None
+
+
+class InclusionIn(Model):
+    """An inclusion proof to be checked: of an entry, or of a leaf's hash."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True) | _like(
+        {"leaf": 0, "size": 1, "leaf_hash": _HEX32, "path": []}
+    )
+    leaf: Index
+    size: Index
+    leaf_hash: Digest | None = None
+    entry: Annotated[StrictStr, Field(max_length=4000)] | None = None
+    path: Annotated[list[Digest], Field(max_length=64)]
+
+    @model_validator(mode="after")
+    def _one(self) -> InclusionIn:
+        if (self.leaf_hash is None) == (self.entry is None):
+            raise ValueError("give the leaf's hash, or its entry")
+        return self

@@ -7,12 +7,15 @@ PostgreSQL.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, UniqueConstraint
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Column, LargeBinary, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 __all__ = [
     "AnsweredRequest",
     "DocumentRow",
+    "EvidenceRequest",
     "KeyRow",
     "PartyRow",
     "ProfileRow",
@@ -145,6 +148,20 @@ class WrapRow(SQLModel, table=True):
     wrap: bytes
     shown_by: int = Field(sa_type=BigInteger)
     created: int = Field(sa_type=BigInteger)
+
+
+class EvidenceRequest(SQLModel, table=True):
+    """That a caller's Idempotency-Key stands for a leaf of the log, for good.
+
+    ``name`` is the hash of token and key, ``fingerprint`` that of the body.
+    """
+
+    __tablename__ = "evidence_requests"
+    __table_args__: ClassVar[Any] = {"sqlite_with_rowid": False}
+
+    name: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    fingerprint: bytes
+    leaf: int = Field(sa_type=BigInteger)
 
 
 class AnsweredRequest(SQLModel, table=True):

@@ -30,7 +30,7 @@ from chain.canonical import parse
 from chain.db import reading, writing
 from chain.errors import LandbridgeError
 
-__all__ = ["AT_ONCE", "IdempotencyError", "TransactionRoute", "principal_of", "session_of"]
+__all__ = ["AT_ONCE", "IdempotencyError", "TransactionRoute", "principal_of", "request_key", "session_of"]
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _DEPTH = 40
@@ -104,6 +104,9 @@ class TransactionRoute(APIRoute):
                     request.state.session = session
                     response = await _unsafe(request, session, handle)
             request.app.state.house.relayer.wake()
+            request.app.state.house.logbook.wake()
+            if getattr(request.state, "forget_callers", False):
+                request.app.state.known.forget()
             after = getattr(request.state, "after_commit", None)
             if after is None:
                 return response
@@ -127,13 +130,12 @@ async def _read_json(request: Request) -> None:
 async def _unsafe(
     request: Request, session: Session, handle: Callable[[Request], Coroutine[Any, Any, Response]]
 ) -> Response:
-    key = request.headers.get("idempotency-key")
-    if key is None:
+    given = request_key(request)
+    if given is None:
         response = await handle(request)
         await run_in_threadpool(session.commit)
         return response
-    if not _KEY.fullmatch(key):
-        raise IdempotencyError("the Idempotency-Key is not 1 to 255 visible ASCII characters")
+    key = given.decode()
     caller, body = principal_of(request), await request.body()
     fingerprint = hashlib.sha256(
         b"\n".join((request.method.encode(), str(request.url.path).encode(), body))
@@ -181,6 +183,17 @@ async def _unsafe(
     if wrote:
         request.state.answered = (caller.token, key)
     return response
+
+
+def request_key(request: Request) -> bytes | None:
+    """The request's Idempotency-Key.
+
+    :raises IdempotencyError: it is malformed
+    """
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise IdempotencyError("the Idempotency-Key is not 1 to 255 visible ASCII characters")
+    return None if key is None else key.encode()
 
 
 def _store(session: Session, row: AnsweredRequest) -> None:

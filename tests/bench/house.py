@@ -65,7 +65,8 @@ def house(folder: Path, anvil: Any = None) -> Iterator[House]:
     folder.mkdir()
     gateway = Gateway(folder) if anvil is None else Gateway(folder, node=anvil.url)
     if anvil is not None:
-        anvil.rpc("anvil_setBalance", gateway.sender(), hex(10**21))
+        for account in gateway.senders():
+            anvil.rpc("anvil_setBalance", account, hex(10**21))
     operator = gateway.operator()
     with gateway:
         yield House(gateway, Story(operator, holders=3), anvil.url if anvil is not None else "")

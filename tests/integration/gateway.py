@@ -272,7 +272,7 @@ class Gateway:
         """Wait until nothing is under way."""
         end = time.monotonic() + 20
         while time.monotonic() < end:
-            counts = self._under_way()
+            counts = self._under_way() or self._log_under_way()
             if not counts and self.house.indexer.height >= self.house.chain.block_number():
                 return
             time.sleep(0.02)
@@ -282,6 +282,14 @@ class Gateway:
         with reading(self.house.engine) as session:
             statement = text("SELECT count(*) FROM outbox WHERE status IN ('pending', 'sent', 'mined')")
             return int(session.connection().execute(statement).scalar_one())
+
+    def _log_under_way(self) -> bool:
+        """Whether acts are yet to enter the log, or leaves to be anchored."""
+        book, height = self.house.logbook, self.house.indexer.height
+        with reading(self.house.engine) as session:
+            head = book.log.newest_head(session, anchored=True)
+            behind = book.log.size(session) != (head.size if head else 0)
+        return behind or book.looked_until < height - self.house.settings.confirmations + 1
 
     @contextmanager
     def nothing_changes(self) -> Iterator[None]:

@@ -129,15 +129,16 @@ class Gateway:
         default = f"sqlite:///{self.folder / 'gateway.db'}"
         return open_engine(self.settings.get("database_url", default))
 
-    def sender(self) -> str:
-        """The account that pays for gas, made before the first start so that a test can give it money."""
+    def senders(self) -> tuple[str, ...]:
+        """The accounts that pay for gas, made before the first start so that a test can give them money."""
         from chain.signers import Keystore
 
         self.settings["keystore_password"] = "a password of tests alone"
         keys = self.folder / "keys"
-        account = Keystore(keys, self.settings["keystore_password"]).create().address
-        (keys / "accounts.json").write_text(json.dumps({"relayer": account}))
-        return account
+        store = Keystore(keys, self.settings["keystore_password"])
+        accounts = {duty: store.create().address for duty in ("relayer", "log")}
+        (keys / "accounts.json").write_text(json.dumps(accounts))
+        return tuple(accounts.values())
 
     def operator(self) -> Client:
         """A client with an operator's token, which is written into the database as an operator would."""

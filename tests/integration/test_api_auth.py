@@ -52,6 +52,16 @@ SCOPED: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", "/v1/intents/sign"): ("sign", PREPARE),
     ("POST", "/v1/intents/cosign"): ("sign", SUBMIT),
     ("GET", f"/v1/intents/{DIGEST}"): ("read", None),
+    ("POST", "/v1/evidence"): ("write", {"type": "x", "digest": DIGEST}),
+    ("GET", "/v1/evidence/0"): ("read", None),
+    ("GET", "/v1/log/head"): (ANYBODY, None),
+    ("GET", "/v1/log/heads"): (ANYBODY, None),
+    ("GET", "/v1/log/stream?seconds=0"): (ANYBODY, None),
+    ("GET", "/v1/log/checkpoint"): (ANYBODY, None),
+    ("GET", "/v1/log/inclusion?leaf=0&size=1"): (ANYBODY, None),
+    ("GET", "/v1/log/consistency?from=0&size=1"): (ANYBODY, None),
+    ("GET", "/v1/log/leaves"): (ANYBODY, None),
+    ("POST", "/v1/log/verify"): ("read", {"leaf": 0, "size": 1, "leaf_hash": DIGEST, "path": []}),
     ("GET", "/v1/bills"): ("read", None),
     ("POST", "/v1/bills/check"): ("read", {"document": {}}),
     ("POST", "/v1/bills/verify"): ("read", {"bill": DIGEST}),
@@ -73,7 +83,7 @@ def _call(gateway: Gateway, who: Any, method: str, path: str, body: Any = None, 
 
 def _pattern(path: str, known: set[str]) -> str:
     """The route's own pattern for an address in the tables above."""
-    steps = path.split("/")
+    steps = path.partition("?")[0].split("/")
     (found,) = [
         pattern
         for pattern in known

@@ -75,7 +75,7 @@ def test_a_node_that_is_down_is_named_and_what_needs_it_refused_by_name(gateway,
         )
         for method in ("eth_call", "eth_getBlockByNumber"):
             switch.fail[method] = NodeDownError("the node cannot be reached")
-        _until(gateway, {"node": "node-down", "relayer": "node-down", "indexer": "node-down"})
+        _until(gateway, dict.fromkeys(("node", "relayer", "indexer", "log"), "node-down"))
         assert gateway.get(None, "/health").status_code == 200
         answer = gateway.get(None, "/v1/registry")
         problem(answer, 503, "node-down")
@@ -111,7 +111,7 @@ def test_every_way_of_a_node_to_fail_has_its_name(gateway, error, status, code):
 def test_another_chain_is_named(gateway):
     with switched(gateway) as switch:
         switch.override["eth_chainId"] = "0x1"
-        _until(gateway, {"relayer": "node-wrong-chain", "indexer": "node-wrong-chain"})
+        _until(gateway, dict.fromkeys(("relayer", "indexer", "log"), "node-wrong-chain"))
     _until(gateway, {})
 
 

@@ -32,7 +32,8 @@ def gateway_on_anvil(folder: Path) -> Iterator[tuple[Gateway, Any, Story]]:
     with Anvil(folder) as anvil:
         (folder / "gateway").mkdir()
         gateway = Gateway(folder / "gateway", node=anvil.url, node_timeout=NODE_SECONDS)
-        anvil.rpc("anvil_setBalance", gateway.sender(), hex(10**21))
+        for account in gateway.senders():
+            anvil.rpc("anvil_setBalance", account, hex(10**21))
         operator = gateway.operator()
         with gateway:
             yield gateway, anvil, Story(operator)
@@ -202,7 +203,7 @@ def test_a_node_of_another_chain_gets_nothing(fresh_anvil: tuple[Gateway, Any, S
     anvil.state, anvil.chain_id = ours.with_name("other.json"), 20778
     anvil.start()
     refused(story.clients[3].try_act("Surrender", bill), 503, "node-wrong-chain")
-    workers = ("relayer", "indexer")  # each looks at the node in its own time
+    workers = ("relayer", "indexer", "log")  # each looks at the node in its own time
     gateway.until(lambda: {gateway.parts()[one] for one in workers} == {"node-wrong-chain"})
     assert gateway.parts() | {"database": "", "storage": ""} == {
         "database": "",
@@ -210,6 +211,7 @@ def test_a_node_of_another_chain_gets_nothing(fresh_anvil: tuple[Gateway, Any, S
         "node": "node-wrong-chain",
         "relayer": "node-wrong-chain",
         "indexer": "node-wrong-chain",
+        "log": "node-wrong-chain",
     }
     nothing_was_sent(anvil)
     anvil.kill()

@@ -21,7 +21,8 @@ def turning(tmp_path: Path, make_anvil: Callable[..., Any]) -> Iterator[tuple[Ga
     folder = tmp_path / "gateway"
     folder.mkdir()
     gateway = Gateway(folder, node=anvil.url, confirmations=CONFIRMATIONS, independent_chain="the test")
-    anvil.rpc("anvil_setBalance", gateway.sender(), hex(10**21))
+    for account in gateway.senders():
+        anvil.rpc("anvil_setBalance", account, hex(10**21))
     operator = gateway.operator()
     with gateway:
         yield gateway, anvil, Story(operator)

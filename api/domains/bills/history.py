@@ -6,7 +6,7 @@ that the answer does not rest on the contract or on this gateway's tables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -26,6 +26,7 @@ __all__ = [
     "HeadMovesError",
     "Signatures",
     "act_of",
+    "acts_between",
     "check_signatures",
     "concerned",
     "events_of_bill",
@@ -92,6 +93,16 @@ def act_of(event: BillEventRow) -> Act:
         deadline=event.deadline,
         values={field.name: known[field.name] for field in shape.fields},
     )
+
+
+def acts_between(session: Session, first: int, last: int) -> Iterator[Act]:
+    """The acts that took effect in these blocks, both included, in order, as they were signed."""
+    statement = (
+        select(BillEventRow)
+        .where(col(BillEventRow.block).between(first, last))
+        .order_by(col(BillEventRow.block), col(BillEventRow.log_index))
+    )
+    return map(act_of, session.exec(statement))
 
 
 def check_signatures(house: House, events: Sequence[BillEventRow], at: BlockAt = "latest") -> Signatures:

@@ -75,4 +75,5 @@ BILLS: Final = Room(
     router=router,
     documents=(DocumentType(FORMAT, _check, _derive, units.remember, _example),),
     beside_signing=_beside_signing,
+    acts_between=history.acts_between,
 )

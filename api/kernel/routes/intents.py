@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -15,7 +14,7 @@ from api.kernel.answers import intent_out
 from api.kernel.deps import Caller, Db, House_
 from api.kernel.house import House
 from api.kernel.room import Room
-from api.kernel.routes.common import NotFoundError
+from api.kernel.routes.common import NotFoundError, waiting
 from api.kernel.schemas import Digest, IntentOut, Prepared, PrepareIn, SignIn, SubmitIn
 from api.kernel.transaction import TransactionRoute
 from chain import outbox
@@ -28,7 +27,6 @@ __all__ = ["followed", "router"]
 router = APIRouter(prefix="/intents", tags=["acts"], route_class=TransactionRoute)
 followed = APIRouter(prefix="/intents", tags=["acts"])
 """Waiting holds no transaction open."""
-_PREFER = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
 _WAITED: dict[int | str, dict[str, Any]] = {
     200: {"model": IntentOut, "description": "It has ended; so the request waited for it"}
 }
@@ -100,8 +98,7 @@ def _accepted(
     request: Request, session: Session, house: House, row: OutboxRow, prefer: str | None
 ) -> IntentOut:
     session.flush()
-    digest, match = row.digest, _PREFER.search(prefer or "")
-    seconds = min(float(match[1]), house.settings.wait_limit) if match else 0.0
+    digest, seconds = row.digest, waiting(prefer, house)
 
     async def after(response: Response) -> Response:
         if not seconds:

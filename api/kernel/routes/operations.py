@@ -45,6 +45,7 @@ class About(Model):
     chain_id: int
     parties: str
     bills: str
+    log: str
     administrator: str
     head: int
     embedded: bool
@@ -80,7 +81,11 @@ def _parts(house: House) -> Iterator[PartHealth]:
         yield PartHealth(part="node", ok=True, code="")
     except LandbridgeError as error:
         yield PartHealth(part="node", ok=False, code=error.code)
-    for part, health in (("relayer", house.relayer.health), ("indexer", house.indexer.health)):
+    for part, health in (
+        ("relayer", house.relayer.health),
+        ("indexer", house.indexer.health),
+        ("log", house.logbook.health),
+    ):
         yield PartHealth(part=part, ok=health.ok, code=health.code)
 
 
@@ -113,6 +118,7 @@ def about(house: House_) -> About:
         chain_id=house.chain_id,
         parties=house.deployment.contracts["Parties"],
         bills=house.deployment.contracts["RailBills"],
+        log=house.logbook.address,
         administrator=house.administrator.address,
         head=house.chain.block_number(),
         embedded=house.settings.embedded,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 from sqlmodel import col, select
 
 from api.kernel import auth, parties
@@ -66,7 +66,10 @@ def list_tokens(session: Db, caller: Caller) -> list[TokenOut]:
 
 @router.delete("/{token}", summary="Revoke a token")
 def revoke(
-    session: Db, caller: Caller, token: Annotated[str, Path(pattern="^[0-9a-z]{1,32}$", examples=["5a" * 8])]
+    request: Request,
+    session: Db,
+    caller: Caller,
+    token: Annotated[str, Path(pattern="^[0-9a-z]{1,32}$", examples=["5a" * 8])],
 ) -> TokenOut:
     """From now on the token is refused."""
     if caller.token != token:
@@ -77,4 +80,5 @@ def revoke(
     if row.revoked is None:
         row.revoked = int(time.time())
         session.add(row)
+        request.state.forget_callers = True
     return _out(row)

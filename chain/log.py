@@ -1,0 +1,209 @@
+"""The append-only log: leaves, the tree over them, and the heads that were sealed (docs/log.md, RFC 9162).
+
+Rules:
+
+- A leaf's index is given in the transaction that stores it: leaf and whatever else is written there are
+  durable together or not at all.
+- An index is given once, a leaf is never changed, and no size of the tree ever has another root.
+- An act or a document stands in the log once, however often it is brought; evidence as often as it comes.
+- Nothing grows in memory with the log.
+
+>>> log = Log()
+>>> with writing(engine) as session:                          # doctest: +SKIP
+...     first = log.append(session, "evidence", [entry])
+...     head = log.seal(session, now=int(time.time()))
+>>> with reading(engine) as session:                          # doctest: +SKIP
+...     path = log.inclusion(session, first, head.size)
+>>> verify_inclusion(leaf_hash(entry), first, head.size, path, head.root)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from chain.entries import EVIDENCE
+from chain.errors import LandbridgeError
+from chain.merkle import EMPTY_ROOT, TreeRangeError, consistency_spans, inclusion_spans, leaf_hash
+from chain.tables import HeadRow, LeafRow, LogSizeRow
+from chain.tiles import Tiles
+
+__all__ = ["Leaf", "LeafMissingError", "Log"]
+
+
+class LeafMissingError(LandbridgeError):
+    """The log has no such leaf."""
+
+    code: ClassVar[str] = "log-leaf-missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf: its place, what it says, and the hash under which the tree knows it."""
+
+    index: int
+    kind: str
+    entry: bytes
+    hash: bytes
+
+
+class Log:
+    """One log in one database. It holds no state but full tiles, so any number of them may share it."""
+
+    def __init__(self) -> None:
+        self._tiles = Tiles()
+
+    def append(self, session: Session, kind: str, entries: Sequence[bytes]) -> int:
+        """Add leaves, in the caller's writing transaction, which then holds the log until it ends.
+
+        :return: the index of the first
+        :raises LandbridgeError: the database was damaged
+        """
+        state = _locked(session)
+        first, hashes = state.size, [leaf_hash(entry) for entry in entries]
+        if not entries:
+            return first
+        rows = [
+            {"index": first + place, "kind": kind, "hash": hashes[place], "entry": entry}
+            for place, entry in enumerate(entries)
+        ]
+        session.connection().execute(insert(LeafRow), rows)
+        self._tiles.extend(session, first, hashes)
+        state.size = first + len(rows)
+        session.add(state)
+        session.flush()
+        return first
+
+    def append_once(self, session: Session, kind: str, entries: Iterable[bytes]) -> list[int]:
+        """Add leaves that stand in the log once, and find those that stand there already.
+
+        :return: their indices, in the order given
+        """
+        if kind == EVIDENCE:
+            raise ValueError("evidence may come again")
+        _locked(session)  # before the look: else another writer might bring the same in between
+        wanted = list(entries)
+        found = {entry: self._index_of(session, leaf_hash(entry)) for entry in wanted}
+        new = [entry for entry, index in found.items() if index is None]
+        first = self.append(session, kind, new)
+        found |= {entry: first + place for place, entry in enumerate(new)}
+        return [index for entry in wanted if (index := found[entry]) is not None]
+
+    def size(self, session: Session) -> int:
+        """How many leaves there are."""
+        state = session.get(LogSizeRow, 1, populate_existing=True)
+        return state.size if state else 0
+
+    def leaf(self, session: Session, index: int) -> Leaf:
+        """A leaf by its index.
+
+        :raises LeafMissingError: there is none
+        """
+        row = session.get(LeafRow, index) if 0 <= index < 1 << 63 else None
+        if row is None:
+            raise LeafMissingError("the log has no such leaf", params={"leaf": index})
+        return Leaf(row.index, row.kind, row.entry, row.hash)
+
+    def leaf_of(self, session: Session, entry: bytes) -> Leaf:
+        """The leaf of an act or a document, by what it says.
+
+        :raises LeafMissingError: there is none
+        """
+        index = self._index_of(session, leaf_hash(entry))
+        if index is None:
+            raise LeafMissingError("this is not in the log")
+        return self.leaf(session, index)
+
+    def leaves(self, session: Session, start: int, limit: int) -> list[Leaf]:
+        """Leaves in order, from one on."""
+        statement = (
+            select(LeafRow).where(col(LeafRow.index) >= start).order_by(col(LeafRow.index)).limit(limit)
+        )
+        return [Leaf(row.index, row.kind, row.entry, row.hash) for row in session.exec(statement)]
+
+    def root(self, session: Session, size: int) -> bytes:
+        """The root that the tree has, or had, at a size.
+
+        :raises TreeRangeError: it never had that size
+        """
+        self._check(session, size)
+        return self._tiles.hash_of(session, 0, size) if size else EMPTY_ROOT
+
+    def inclusion(self, session: Session, index: int, size: int) -> list[bytes]:
+        """The hashes that lead from a leaf to the root at ``size`` (RFC 9162 §2.1.3.1).
+
+        :raises TreeRangeError: the tree never had that size, or had no such leaf then
+        """
+        self._check(session, size)
+        return [self._tiles.hash_of(session, *span) for span in inclusion_spans(index, size)]
+
+    def consistency(self, session: Session, old_size: int, size: int) -> list[bytes]:
+        """The hashes that show that the tree at ``size`` begins with the one at ``old_size`` (§2.1.4.1).
+
+        :raises TreeRangeError: the tree never had those sizes, or the older is the larger
+        """
+        self._check(session, size)
+        return [self._tiles.hash_of(session, *span) for span in consistency_spans(old_size, size)]
+
+    def seal(self, session: Session, *, now: int) -> HeadRow | None:
+        """Make the present tree a head, in the caller's writing transaction.
+
+        :param now: Unix time in seconds
+        :return: the new head; nothing where no leaf has come since the last
+        """
+        size = _locked(session).size
+        newest = self.newest_head(session)
+        if size == (newest.size if newest else 0):
+            return None
+        head = HeadRow(size=size, root=self._tiles.hash_of(session, 0, size), sealed_at=now)
+        session.add(head)
+        session.flush()
+        return head
+
+    @staticmethod
+    def newest_head(session: Session, *, anchored: bool = False) -> HeadRow | None:
+        """The newest head that was sealed, or that is anchored."""
+        statement = select(HeadRow).order_by(col(HeadRow.size).desc()).limit(1)
+        if anchored:
+            statement = statement.where(col(HeadRow.block_number).is_not(None))
+        return session.exec(statement).first()
+
+    @staticmethod
+    def head_over(session: Session, index: int, *, anchored: bool = True) -> HeadRow | None:
+        """The first head that holds a leaf and was sealed, or is anchored."""
+        statement = select(HeadRow).where(HeadRow.size > index).order_by(col(HeadRow.size)).limit(1)
+        if anchored:
+            statement = statement.where(col(HeadRow.block_number).is_not(None))
+        return session.exec(statement).first()
+
+    def _check(self, session: Session, size: int) -> None:
+        there = self.size(session)
+        if not 0 <= size <= there:
+            raise TreeRangeError(f"The log has {there} leaves, never {size}.", params={"size": there})
+
+    @staticmethod
+    def _index_of(session: Session, hash_: bytes) -> int | None:
+        # The condition is that of the partial index, so that it is used.
+        statement = select(LeafRow.index).where(LeafRow.hash == hash_, LeafRow.kind != EVIDENCE)
+        return session.exec(statement).first()
+
+
+def _locked(session: Session) -> LogSizeRow:
+    """The log's size, held until the transaction ends: one appends at a time, in whichever process."""
+    session.info["landbridge_writing"] = True
+    statement = select(LogSizeRow).where(LogSizeRow.id == 1).with_for_update()
+    statement = statement.execution_options(populate_existing=True)
+    state = session.exec(statement).first()
+    if state is None:
+        try:
+            with session.begin_nested():
+                session.add(LogSizeRow(id=1))
+        except IntegrityError:
+            pass  # another process began the log at this moment
+        state = session.exec(statement).one()
+    return state

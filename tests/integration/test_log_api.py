@@ -1,0 +1,255 @@
+"""Evidence over HTTP: durable before the answer, anchored soon after, proven from what the answers say."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+import uuid
+
+import pytest
+from sqlmodel import select
+
+from api.kernel.tables import EvidenceRequest
+from chain.canonical import parse
+from chain.db import reading
+from chain.entries import ACT, DOCUMENT, act_entry
+from chain.merkle import leaf_hash, verify_consistency, verify_inclusion
+from chain.tables import LeafRow
+from tests.integration.gateway import problem
+
+
+def _digest() -> str:
+    return "0x" + secrets.token_hex(32)
+
+
+def _evidence(**changes):
+    return {"type": "delivery-record/1", "digest": _digest()} | changes
+
+
+def _path(answer) -> list[bytes]:
+    return [bytes.fromhex(one[2:]) for one in answer["path"]]
+
+
+def test_evidence_is_taken_anchored_and_proven(gateway):
+    wish = _evidence()
+    answer = gateway.post("carrier", "/v1/evidence", wish, prefer="wait=20")
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert told["status"] in ("anchored", "final")
+    entry, head = parse(told["entry"].encode()), told["head"]
+    assert (entry["digest"], entry["type"], entry["party"]) == (
+        wish["digest"],
+        wish["type"],
+        gateway.party("carrier"),
+    )
+    proof = gateway.get("carrier", f"/v1/log/inclusion?leaf={told['leaf']}&size={head['size']}").json()
+    root = bytes.fromhex(head["root"][2:])
+    verify_inclusion(leaf_hash(told["entry"].encode()), told["leaf"], head["size"], _path(proof), root)
+    # and the chain says so, whatever the gateway says
+    contract = gateway.house.deployment.contracts["AnchorLog"]
+    receipt = gateway.house.chain.receipt(head["transaction"])
+    assert receipt is not None
+    assert (receipt.to if hasattr(receipt, "to") else contract) == contract
+    said = {"leaf": told["leaf"], "size": head["size"], "entry": told["entry"], "path": proof["path"]}
+    verdict = gateway.post("carrier", "/v1/log/verify", said).json()
+    assert verdict == {"result": "pass", "block": head["block"], "transaction": head["transaction"]}
+
+
+def test_verifying_over_http_says_fail_and_unknown(gateway):
+    told = gateway.post("carrier", "/v1/evidence", _evidence(), prefer="wait=20").json()
+    head = told["head"]
+    proof = gateway.get("carrier", f"/v1/log/inclusion?leaf={told['leaf']}&size={head['size']}").json()
+    good = {"leaf": told["leaf"], "size": head["size"], "leaf_hash": told["leaf_hash"], "path": proof["path"]}
+    ask = lambda **changes: gateway.post("carrier", "/v1/log/verify", good | changes)  # noqa: E731
+    assert ask().json()["result"] == "pass"
+    assert ask(leaf_hash=_digest()).json()["result"] == "fail"
+    assert ask(path=[*proof["path"], _digest()]).json()["result"] == "fail"
+    assert ask(leaf=told["leaf"] + head["size"]).json()["result"] == "fail"
+    assert ask(size=head["size"] + 1_000_000).json() == {"result": "unknown", "reason": "head-not-anchored"}
+    problem(ask(path=["0x00"]), 422, "request-malformed")
+    problem(ask(path=[_digest()] * 65), 422, "request-malformed")
+    problem(ask(entry="x"), 422, "request-malformed")
+
+
+def test_a_key_stands_for_its_leaf_for_good(gateway):
+    key, wish = str(uuid.uuid4()), _evidence()
+    first = gateway.post("carrier", "/v1/evidence", wish, idempotency_key=key)
+    assert first.status_code == 202
+    with gateway.nothing_changes():
+        again = gateway.post("carrier", "/v1/evidence", wish, idempotency_key=key)
+    assert again.json()["leaf"] == first.json()["leaf"]
+    problem(
+        gateway.post("carrier", "/v1/evidence", _evidence(), idempotency_key=key),
+        422,
+        "idempotency-key-reused",
+    )
+    other = gateway.post("importer", "/v1/evidence", wish, idempotency_key=key).json()
+    assert other["leaf"] != first.json()["leaf"]  # another caller's key
+
+
+def test_many_at_once_share_commits_and_none_is_lost_or_doubled(gateway):
+    keys = [str(uuid.uuid4()) for _ in range(20)]
+    wishes = {key: _evidence() for key in keys}
+    found: dict[str, set[int]] = {key: set() for key in keys}
+
+    def send(key: str) -> None:
+        for _ in range(3):
+            answer = gateway.post("carrier", "/v1/evidence", wishes[key], idempotency_key=key)
+            assert answer.status_code == 202, answer.text
+            found[key].add(answer.json()["leaf"])
+
+    threads = [threading.Thread(target=send, args=(key,)) for key in keys for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert all(len(leaves) == 1 for leaves in found.values())
+    assert len({leaf for leaves in found.values() for leaf in leaves}) == 20
+    with reading(gateway.house.engine) as session:
+        entries = [json.loads(row.entry) for row in session.exec(select(LeafRow)) if row.kind == "evidence"]
+    for wish in wishes.values():
+        assert sum(entry["digest"] == wish["digest"] for entry in entries) == 1
+
+
+def test_nobody_sees_another_ones_evidence(gateway):
+    told = gateway.post("carrier", "/v1/evidence", _evidence(), prefer="wait=20").json()
+    problem(gateway.get("importer", f"/v1/evidence/{told['leaf']}"), 404, "not-found")
+    start = told["leaf"]
+    mine = gateway.get("carrier", f"/v1/log/leaves?start={start}&limit=1").json()[0]
+    theirs = gateway.get("importer", f"/v1/log/leaves?start={start}&limit=1").json()[0]
+    assert (mine["entry"], "entry" in theirs) == (told["entry"], False)
+    assert mine["leaf_hash"] == theirs["leaf_hash"]
+    problem(gateway.get("carrier", "/v1/evidence/99999999"), 404, "log-leaf-missing")
+
+
+def test_every_act_and_every_document_enters_once(gateway):
+    made = gateway.full_bill()
+    bill = made["bill"]
+    gateway.done(gateway.sign("importer", "Surrender", bill))
+    gateway.settle()
+    house = gateway.house
+    acts = house.rooms["bills"].acts_between
+    assert acts is not None
+
+    def missing() -> list[bytes]:
+        with reading(house.engine) as session:
+            there = {row.entry for row in session.exec(select(LeafRow).where(LeafRow.kind == ACT))}
+            room = house.rooms["bills"]
+            told = [
+                act_entry(house.address(room), act.digest(house.domain(room)))
+                for act in acts(session, 0, 10**9)
+            ]
+        assert len(told) == len(set(told)) >= 2
+        return [one for one in told if one not in there] + [one for one in there if one not in told]
+
+    end = time.monotonic() + 20
+    while missing():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    with reading(house.engine) as session:
+        documents = [row.entry for row in session.exec(select(LeafRow).where(LeafRow.kind == DOCUMENT))]
+    assert sum(bill.encode() in entry for entry in documents) == 1
+
+
+def test_heads_only_grow_and_are_consistent(gateway):
+    for _ in range(3):
+        gateway.post("carrier", "/v1/evidence", _evidence(), prefer="wait=20")
+    heads = gateway.get("importer", "/v1/log/heads?limit=1000").json()
+    sizes = [head["size"] for head in heads]
+    assert sizes == sorted(set(sizes))
+    first, last = heads[0], heads[-1]
+    proof = gateway.get("importer", f"/v1/log/consistency?from={first['size']}&size={last['size']}").json()
+    roots = [bytes.fromhex(head["root"][2:]) for head in (first, last)]
+    verify_consistency(first["size"], last["size"], _path(proof), *roots)
+    newest = gateway.get("importer", "/v1/log/head").json()
+    text = gateway.get("importer", "/v1/log/checkpoint").text.splitlines()
+    assert text[:2] == [gateway.house.logbook.origin, str(newest["size"])]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/v1/log/inclusion?leaf=0&size=99999999", 422, "merkle-range"),
+        ("/v1/log/inclusion?leaf=5&size=5", 422, "merkle-range"),
+        ("/v1/log/consistency?from=5&size=4", 422, "merkle-range"),
+        ("/v1/log/leaves?limit=5000", 422, "request-malformed"),
+        ("/v1/log/leaves?start=-1", 422, "request-malformed"),
+        ("/v1/evidence/-1", 422, "request-malformed"),
+        ("/v1/evidence/x", 422, "request-malformed"),
+    ],
+)
+def test_what_the_log_never_had(gateway, path, status, code):
+    for _ in range(6):
+        gateway.post("carrier", "/v1/evidence", _evidence())
+    problem(gateway.get("carrier", path), status, code)
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {},
+        {"type": "x"},
+        {"type": "", "digest": "0x" + "5a" * 32},
+        {"type": "X", "digest": "0x" + "5a" * 32},
+        {"type": "x", "digest": "5a" * 32},
+        {"type": "x", "digest": "0x" + "5A" * 32},
+        {"type": "x", "digest": "0x" + "5a" * 32, "party": 1},
+        [],
+        7,
+    ],
+)
+def test_evidence_of_another_form_is_refused_and_nothing_enters(gateway, wish):
+    with gateway.nothing_changes():
+        problem(gateway.post("carrier", "/v1/evidence", wish), 422, "request-malformed")
+
+
+def test_events_tell_each_change_until_the_last(gateway):
+    leaf = gateway.post("carrier", "/v1/evidence", _evidence()).json()["leaf"]
+    headers = gateway.headers("carrier") | {"accept": "text/event-stream"}
+    answer = gateway.client.get(f"/v1/evidence/{leaf}", headers=headers)
+    events = [line[7:] for line in answer.text.splitlines() if line.startswith("event: ")]
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert events[-1] == "final"
+    assert events == sorted(set(events), key=["accepted", "anchored", "final"].index)
+
+
+def test_a_revoked_token_is_refused_at_once(gateway):
+    made = gateway.post("carrier", "/v1/tokens", {"scopes": ["write"], "label": "brief"}).json()
+    headers = {"authorization": f"Bearer {made['token']}"}
+    assert gateway.client.post("/v1/evidence", json=_evidence(), headers=headers).status_code == 202
+    gateway.delete("carrier", f"/v1/tokens/{made['id']}")
+    problem(gateway.client.post("/v1/evidence", json=_evidence(), headers=headers), 401, "unauthorized")
+
+
+def test_a_repeat_is_known_after_a_day(gateway):
+    """The tie of key and leaf does not age."""
+    key, wish = str(uuid.uuid4()), _evidence()
+    leaf = gateway.post("carrier", "/v1/evidence", wish, idempotency_key=key).json()["leaf"]
+    with reading(gateway.house.engine) as session:
+        assert leaf in [row.leaf for row in session.exec(select(EvidenceRequest))]
+    assert gateway.post("carrier", "/v1/evidence", wish, idempotency_key=key).json()["leaf"] == leaf
+
+
+def test_the_stream_tells_the_newest_heads_at_once_and_each_that_comes(gateway):
+    gateway.post("carrier", "/v1/evidence", _evidence(), prefer="wait=20")
+    told: list[str] = []
+
+    def listen() -> None:
+        told.append(gateway.client.get("/v1/log/stream?seconds=1", headers=gateway.headers("importer")).text)
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    time.sleep(0.3)
+    leaf = gateway.post("carrier", "/v1/evidence", _evidence(), prefer="wait=20").json()
+    listener.join(20)
+    events = [block.splitlines() for block in told[0].split("\n\n") if block.startswith("event")]
+    heads = {
+        name: [json.loads(data[6:])["size"] for event, data in events if event == f"event: {name}"]
+        for name in ("sealed", "anchored")
+    }
+    assert len(heads["sealed"]) >= 2
+    assert heads["anchored"] == sorted(heads["anchored"])
+    assert heads["anchored"][-1] > leaf["leaf"]
+    problem(gateway.get("importer", "/v1/log/stream?seconds=-1"), 422, "request-malformed")
