@@ -39,11 +39,7 @@ contract AnchorLog is IAnchorLog {
     }
 
     /// @inheritdoc IAnchorLog
-    function head()
-        external
-        view
-        returns (uint64 size, bytes32 root, uint64 blockNumber, uint48 time)
-    {
+    function head() external view returns (uint64 size, bytes32 root, uint64 blockNumber, uint48 time) {
         return (_size, _root, _block, _time);
     }
 

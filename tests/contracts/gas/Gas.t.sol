@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {BillAct, BillId} from "../../../contracts/bills/IRailBills.sol";
+import {IAnchorLog} from "../../../contracts/log/IAnchorLog.sol";
 import {PartyAct, Role} from "../../../contracts/parties/IParties.sol";
 import {Intent} from "../../../contracts/shared/IIntents.sol";
 import {House} from "../support/House.sol";
@@ -63,6 +64,17 @@ contract GasSnapshot is House {
             issuerKeys[i] = carrierKey;
         }
         lifeInBatches("bills-in-batches-of-one-carrier");
+    }
+
+    /// @dev The limits are those that a log of one document a leaf must keep to be worth its anchor.
+    function test_Anchor() public {
+        IAnchorLog log = IAnchorLog(vm.deployCode("AnchorLog.sol:AnchorLog", abi.encode(address(this))));
+        log.anchor(4096, keccak256("first"));
+        vm.snapshotGasLastCall("log", "first head");
+        log.anchor(8192, keccak256("next"));
+        vm.assertLe(vm.snapshotGasLastCall("log", "next head"), 34_000, "a head is too dear");
+        log.anchor(8192, keccak256("next"));
+        vm.assertLe(vm.snapshotGasLastCall("log", "repeated head"), 27_000, "a repeat is too dear");
     }
 
     function test_Parties() public {
