@@ -87,13 +87,16 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
         )
     }
     first = APIRouter(prefix="/v1", responses=problems)
+    # Routes are tried in this order, so those that are called thousands of times a second come first: among
+    # forty routes the search alone took half of such a request's time.
+    app.include_router(log.checks, prefix="/v1/log", responses=problems)
+    app.include_router(evidence.router, prefix="/v1", responses=problems)
     for router in (
+        intents.followed,
+        intents.router,
         parties.router,
         tokens.router,
         documents.router,
-        intents.followed,
-        intents.router,
-        evidence.router,
         log.router,
     ):
         first.include_router(router)

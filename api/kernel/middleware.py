@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import secrets
 import time
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -160,12 +161,14 @@ class _Boundary:
         self._app = app
         self._max_body = max_body
         self._metrics = metrics
+        # A request's id only has to be told from others in the log: random for the process, then counted.
+        self._name, self._count = secrets.token_hex(4), itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, identity, seen = time.perf_counter(), secrets.token_hex(8), _Seen()
+        began, identity, seen = time.perf_counter(), f"{self._name}{next(self._count):08x}", _Seen()
         request = Request(scope)
         declared = request.headers.get("content-length", "0")
         read = 0

@@ -1,7 +1,8 @@
 """A FastAPI application that does nothing, served as the gateway is: what the framework leaves at most.
 
 ``python -m tests.bench.bare PORT DATABASE``: ``POST /bare`` checks a body of an act's shape and answers;
-``POST /row`` also writes one durable row, as any service must that promises to keep what it took.
+``POST /evidence`` and ``POST /inclusion`` the same with the log's shapes; ``POST /row`` also writes one
+durable row, as any service must that promises to keep what it took.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlmodel import Field, SQLModel
 
-from api.kernel.schemas import SubmitIn
+from api.kernel.schemas import EvidenceIn, InclusionIn, SubmitIn
 from chain.db import open_engine, writing
 
 
@@ -32,6 +33,14 @@ def main(port: int, database: str) -> None:
     @app.post("/bare")
     async def bare(body: SubmitIn) -> dict[str, str]:
         return {"room": body.room, "act": body.act}
+
+    @app.post("/evidence")
+    async def evidence(body: EvidenceIn) -> dict[str, str]:
+        return {"type": body.type, "digest": body.digest}
+
+    @app.post("/inclusion")
+    async def inclusion(body: InclusionIn) -> dict[str, int]:
+        return {"leaf": body.leaf, "size": body.size}
 
     @app.post("/row")
     def row(body: SubmitIn) -> dict[str, str]:

@@ -15,7 +15,9 @@ from typing import Any
 import uvloop
 
 
-async def _client(port: int, requests: list[bytes], times: list[float], answers: list[bytes]) -> None:
+async def _client(
+    port: int, requests: list[bytes], times: list[float], answers: list[bytes], ends: list[float]
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while requests:
         request = requests.pop()
@@ -26,6 +28,7 @@ async def _client(port: int, requests: list[bytes], times: list[float], answers:
         length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
         body = await reader.readexactly(length)
         times.append(time.perf_counter() - began)
+        ends.append(time.time())
         answers.append(body)
         if not lines[0].startswith((b"http/1.1 200", b"http/1.1 201", b"http/1.1 202")):
             raise SystemExit((head + body[:600]).decode(errors="replace"))
@@ -41,10 +44,15 @@ async def main(plan: dict[str, Any]) -> None:
     requests.reverse()
     times: list[float] = []
     answers: list[bytes] = []
+    ends: list[float] = []
     began = time.perf_counter()
-    await asyncio.gather(*(_client(plan["port"], requests, times, answers) for _ in range(plan["clients"])))
+    clients = (_client(plan["port"], requests, times, answers, ends) for _ in range(plan["clients"]))
+    await asyncio.gather(*clients)
     seconds = time.perf_counter() - began
-    print(json.dumps({"rate": len(times) / seconds, "times": times, "last": answers[-1].decode()}))
+    told = {"rate": len(times) / seconds, "times": times, "last": answers[-1].decode()}
+    if plan.get("keep"):  # each answer, and when it came by the clock on the wall
+        told |= {"ends": ends, "answers": [answer.decode() for answer in answers]}
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The bench: what an act costs and how fast it goes, beside a peer or a limit measured in the same run.
 
-``python -m tests.bench.main [gas | intents | all] [--quick]``
+``python -m tests.bench.main [gas | intents | log | all] [--quick]``
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.console import Console
 
 warnings.simplefilter("ignore")  # of the tests' own tools, which say nothing of what is measured
 
-from tests.bench import gas, limits, speed  # noqa: E402
+from tests.bench import gas, limits, log, speed  # noqa: E402
 from tests.bench.house import house  # noqa: E402
 from tests.integration.conftest import Anvil, find_anvil  # noqa: E402
 
@@ -35,7 +35,7 @@ def _has_anvil() -> bool:
 def main() -> None:
     """Measure what is asked and print the tables."""
     parser = argparse.ArgumentParser(prog="scripts/bench")
-    parser.add_argument("what", nargs="?", choices=("gas", "intents", "all"), default="all")
+    parser.add_argument("what", nargs="?", choices=("gas", "intents", "log", "all"), default="all")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     given = parser.parse_args()
     console = Console(width=130 if not Console().is_terminal else None)
@@ -59,6 +59,8 @@ def main() -> None:
         if given.what in ("intents", "all"):
             speed.run(console, folder, embedded, anvil, quick=given.quick)
             limits.signatures(console, seconds=0.5 if given.quick else 2)
+        if given.what in ("log", "all"):
+            log.run(console, folder, embedded, quick=given.quick)
     console.print(f"{time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f} at the end")
 
 

@@ -32,6 +32,8 @@ class Found:
     clients: int
     rate: float
     times: Sequence[float]
+    answers: Sequence[str] = ()
+    ends: Sequence[float] = ()
 
 
 def load(
@@ -43,8 +45,12 @@ def load(
     clients: int,
     token: str = "",
     wait: bool = False,
+    keep: bool = False,
 ) -> Found:
-    """Send bodies from a process of its own, each client one after the other."""
+    """Send bodies from a process of its own, each client one after the other.
+
+    :param keep: give the answers, too, and when each came
+    """
     port = httpx.URL(url).port
     heads = [
         f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {token}\r\n"
@@ -52,7 +58,13 @@ def load(
         + ("\r\nprefer: wait=30" if wait else "")
         for _ in bodies
     ]
-    plan = {"port": port, "clients": min(clients, len(bodies)), "heads": heads, "bodies": list(bodies)}
+    plan = {
+        "port": port,
+        "clients": min(clients, len(bodies)),
+        "heads": heads,
+        "bodies": list(bodies),
+        "keep": keep,
+    }
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.load"],
         input=json.dumps(plan),
@@ -67,11 +79,12 @@ def load(
     last = json.loads(answer["last"])
     if wait and last["status"] not in ("mined", "done"):
         raise SystemExit(f"{name}: {last}")
-    return Found(name, clients, answer["rate"], answer["times"])
+    kept = (answer["answers"], answer["ends"]) if keep else ()
+    return Found(name, clients, answer["rate"], answer["times"], *kept)
 
 
 @contextmanager
-def _bare(folder: Path) -> Iterator[str]:
+def bare_server(folder: Path) -> Iterator[str]:
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.bare", str(port), str(folder / "bare.db")], cwd=ROOT
@@ -109,7 +122,7 @@ def run(console: Any, folder: Path, embedded_on: House, anvil_on: House | None, 
         other = own_desk(anvil_on)
         issues = [other.issue(other.number) for _ in range(many // 2)]
         found.append(acts("issue, mined by anvil", anvil_on, other, issues, clients=64))
-    with _bare(folder) as url:
+    with bare_server(folder) as url:
         body = one[0]
         found.append(load("bare FastAPI + a durable row", url, "/row", [body] * (bare_many // 6), clients=64))
         bare = load("bare FastAPI", url, "/bare", [body] * bare_many, clients=64)

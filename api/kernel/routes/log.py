@@ -26,9 +26,10 @@ from chain.log import Leaf
 from chain.merkle import InclusionError, leaf_hash, verify_inclusion
 from chain.tables import HeadRow
 
-__all__ = ["router"]
+__all__ = ["checks", "router"]
 
 router = APIRouter(prefix="/log", tags=["log"])
+checks = APIRouter(tags=["log"])
 _KEEP_ALIVE_SECONDS = 10.0
 Number = Annotated[int, Query(ge=0, lt=2**53)]
 
@@ -127,7 +128,7 @@ def leaves(
         return [_leaf(leaf, caller) for leaf in house.logbook.log.leaves(session, start, limit)]
 
 
-@router.post(
+@checks.post(
     "/verify",
     summary="Check an inclusion proof against the chain's anchor",
     response_class=Response,
