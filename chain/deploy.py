@@ -37,6 +37,7 @@ __all__ = [
     "Step",
     "deploy",
     "load_deployment",
+    "verify_code",
     "verify_deployment",
 ]
 
@@ -153,10 +154,9 @@ def verify_deployment(chain: Chain, deployment: Deployment, plan: Sequence[Step]
         raise _changed(deployment.genesis_hash, genesis.hash if genesis else "")
     for step in plan:
         address = deployment.contracts.get(step.name)
-        if address is None or not _is_same_code(
-            Artifact.load(step.name).deployed_bytecode, chain.code(address)
-        ):
+        if address is None:
             raise _other(step.name, address)
+        verify_code(chain, step.name, address)
         if step.name in deployment.creations:
             _check_creation(chain, deployment, step)
     for step in plan:
@@ -165,6 +165,15 @@ def verify_deployment(chain: Chain, deployment: Deployment, plan: Sequence[Step]
             answer = artifact.decode(function, chain.call(address, artifact.encode(function)))
             if answer != deployment.contracts[target]:
                 raise _other(step.name, address)
+
+
+def verify_code(chain: Chain, name: str, address: Address) -> None:
+    """Check that the shipped contract of this name stands at an address, but for what its constructor set.
+
+    :raises OtherContractError: something else, or nothing, stands there
+    """
+    if not _is_same_code(Artifact.load(name).deployed_bytecode, chain.code(address)):
+        raise _other(name, address)
 
 
 def _check_creation(chain: Chain, deployment: Deployment, step: Step) -> None:

@@ -190,6 +190,32 @@ def file(
     )
 
 
+@command(app, "bundle")
+def bundle(
+    run: Run,
+    what: Annotated[str, typer.Argument(metavar="FILE|BILL")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE")],
+    field: Annotated[list[str] | None, typer.Option("--field", metavar="POINTER")] = None,
+) -> None:
+    """Fetch a bill's proof bundle, which anyone can verify without a gateway."""
+    from api.cli.files import read_bill_file, write_new
+
+    body: dict[str, Any] = {"fields": field} if field else {}
+    if _BILL.fullmatch(what.strip().lower()):
+        identity = bill_id(what)
+    else:
+        content = read_bill_file(what)
+        identity = bill_id(content["bill"])
+        body |= {name: content[name] for name in ("document", "seed")}
+    raw = run.gateway.bundle(identity, body)
+    # A bundle of the whole document shows it to whoever has the file: its owner hands it on.
+    write_new(out, raw, private=True)
+    run.result(
+        {"bill": identity, "file": str(out), "bytes": len(raw)},
+        lambda console: console.print(run.text("bundle-written", file=out)),
+    )
+
+
 @command(app, "verify")
 def verify(
     run: Run,

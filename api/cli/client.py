@@ -288,6 +288,11 @@ class Gateway:
         """The verdict on a bill."""
         return cast(Verdict, self.post("/v1/bills/verify", body))
 
+    def bundle(self, bill: str, body: Mapping[str, Any]) -> bytes:
+        """A bill's proof bundle: the file, to the byte."""
+        raw: bytes = self._call("POST", f"/v1/bills/{bill}/bundle", body=body, raw=True)
+        return raw
+
     # HTTP
 
     def get(self, path: str, **query: Any) -> Any:
@@ -311,6 +316,7 @@ class Gateway:
         query: Mapping[str, Any] | None = None,
         wait: int = 0,
         takes: tuple[int, ...] = (),
+        raw: bool = False,
     ) -> Any:
         headers = {} if method == "GET" else {"idempotency-key": secrets.token_hex(16)}
         if wait:
@@ -334,7 +340,7 @@ class Gateway:
             raise CliError(
                 "gateway-unreachable", ExitCode.UNREACHABLE, url=self.url, cause=type(error).__name__
             ) from None
-        return self._read(response, takes)
+        return response.content if raw and response.is_success else self._read(response, takes)
 
     def _read(self, response: httpx.Response, takes: tuple[int, ...]) -> Any:
         if response.status_code == 204:

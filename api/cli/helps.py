@@ -92,6 +92,14 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "bill answer": ("Answer a surrender: accept, or refuse with a reason", "答复提示：接受，或附理由拒绝"),
     "bill deliver": ("Deliver, with evidence", "交付货物并登记证据"),
     "bill void": ("Void a bill: the holder signs, the issuer cosigns", "作废提单：持有人签署，签发人会签"),
+    "bill bundle": (
+        "Fetch a bill's proof bundle, which anyone can verify without a gateway",
+        "取得提单的证明文件，任何人无需网关即可核验",
+    ),
+    "verify": (
+        "Verify a proof bundle against a node and a trust root; exit 0 only if the verdict is pass",
+        "依据节点与信任根核验证明文件；结论为 pass 才返回 0",
+    ),
     "bill verify": (
         "Verify a bill file or a bill; exit 0 only if the verdict is pass",
         "核验提单文件或提单；结论为 pass 才返回 0",
@@ -233,6 +241,16 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "expect-holder": ("the party that must control the bill", "应控制提单的参与方"),
     "expect-issuer": ("the party that must have issued it", "应为签发人的参与方"),
     "bill verify: confirmations": ("blocks that must lie on the last act", "最近行为之上须有的区块数"),
+    "verify: file": ("the proof bundle, or - for standard input", "证明文件，- 表示标准输入"),
+    "verify: trust": ("the trust root: which chain and registry you rely on", "信任根：所信赖的链与登记处"),
+    "verify: rpc": ("a node of the chain", "该链的节点地址"),
+    "verify: at": ("take this for the time now", "以此作为当前时间"),
+    "verify: out": ("write the verdict to this new file", "将结论写入此新文件"),
+    "bill bundle: field": (
+        "show this field alone (a JSON Pointer); again for more",
+        "仅出示该字段（JSON Pointer），可重复",
+    ),
+    "bill bundle: out": ("write the bundle to this new file", "将证明文件写入此新文件"),
     "bill verify: out": ("write the verdict to this new file", "将结论写入此新文件"),
 }
 

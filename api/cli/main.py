@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from api.cli import bill, bill_acts, demo, intent, node, party, party_keys, serving, token
+from api.cli import bill, bill_acts, demo, intent, node, party, party_keys, serving, token, verify
 from api.cli.errors import ExitCode, Failure
 from api.cli.helps import PANELS, translate
 from api.cli.run import root, tell
@@ -32,6 +32,7 @@ def build(lang: str) -> Any:
     )
     app.callback(invoke_without_command=True)(root)
     serving.register(app)
+    verify.register(app)
     groups = {
         "demo": demo.app,
         "node": node.app,

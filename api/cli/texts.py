@@ -220,6 +220,10 @@ _DEMO: Final = {
         "{exporter}将提单转让，凭{bank}指示",
     ),
     "step.to-importer": ("{bank} transfers the bill to {importer}", "{bank}将提单转让给{importer}"),
+    "bundle-written": (
+        "Written: {file}. Anyone can verify it with landbridge verify, a node and a trust root.",
+        "已写入：{file}。任何人可用 landbridge verify、节点与信任根核验。",
+    ),
     "step.verify": ("{bank} verifies the bill", "{bank}核验提单"),
     "step.verify-delivered": ("{bank} verifies the bill again", "{bank}再次核验提单"),
 }
@@ -275,6 +279,10 @@ _ERRORS: Final = {
     ),
     "error.file-format": ("{file} is no file of the form {wanted}", "{file} 不是 {wanted} 格式的文件"),
     "error.file-missing": ("there is no file {file}", "文件不存在：{file}"),
+    "error.policy-malformed": (
+        "{file} is no policy: it needs a name, and required: the names of checks",
+        "{file} 不是策略文件：需包含 name 与 required（检查项名称列表）",
+    ),
     "error.file-not-json": (
         "{file} does not hold one JSON object ({cause})",
         "{file} 的内容不是一个 JSON 对象（{cause}）",

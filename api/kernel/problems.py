@@ -137,6 +137,10 @@ TEXTS: Final[dict[str, Text]] = {
     ),
     "merkle-range": Text(422, "The log has no such entry", "日志没有该条目", *_FIELDS),
     # the log
+    "bundle-malformed": Text(422, "The file is no sound proof bundle", "文件不是完好的证明文件", *_FILE),
+    "bundle-too-large": Text(413, "The file is larger than any bundle", "文件过大", *_FILE),
+    "trust-malformed": Text(422, "The file is no trust root", "文件不是信任根", *_FILE),
+    "log-not-anchored": Text(409, "Not all of this is anchored yet", "尚未全部上链锚定", *_LATER),
     "log-entry": Text(422, "The log does not take this", "日志不接受该内容", *_FIELDS),
     "log-leaf-missing": Text(404, "The log has no such leaf", "日志没有该叶节点", *_FIELDS),
     "log-damaged": Text(500, "A part of the log's tree is missing", "日志树有部分缺失", *_ADMIN),

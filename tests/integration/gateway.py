@@ -16,7 +16,6 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -342,9 +341,8 @@ def open_gateway(folder: Path, **settings: Any) -> Iterator[Gateway]:
 def populate(gateway: Gateway) -> None:
     """Admit all members and make carriers of those who are."""
     own = {name: (KeySigner(keccak(name.encode())), PrivateKey.generate()) for name in OWN_KEYS}
-    with ThreadPoolExecutor(2) as pool:  # making and locking keys takes a while each
-        entrusted = list(pool.map(gateway.admit_entrusted, ENTRUSTED))
-    for name, admission in zip(ENTRUSTED, entrusted, strict=True):
+    # One by one: two admissions prepared at the same moment would name the same sequence.
+    for name, admission in [(name, gateway.admit_entrusted(name)) for name in ENTRUSTED]:
         gateway.join(name, admission)
     for name, (signer, reader) in own.items():
         gateway.join(name, gateway.admit_own(name, signer, reader), signer, reader)

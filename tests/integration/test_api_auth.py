@@ -24,7 +24,7 @@ PROFILE = {"name": "A name", "name_zh": "名称", "country": "CN"}
 PREPARE = {"room": "bills", "act": "Transfer", "subject": DIGEST, "fields": {"to": 3}}
 SUBMIT = {"room": "bills", "act": "Transfer", "message": MESSAGE, "signatures": [SIGNATURE]}
 
-OPEN = {("GET", "/health"), ("GET", "/ready"), ("GET", "/metrics"), ("GET", "/v1/registry")}
+OPEN = {("GET", path) for path in ("/health", "/ready", "/metrics", "/v1/registry", "/v1/trust")}
 ANYBODY = "a token of anybody"
 OPERATOR = "operate"
 SCOPED: dict[tuple[str, str], tuple[str, Any]] = {
@@ -54,6 +54,7 @@ SCOPED: dict[tuple[str, str], tuple[str, Any]] = {
     ("GET", f"/v1/intents/{DIGEST}"): ("read", None),
     ("POST", "/v1/evidence"): ("write", {"type": "x", "digest": DIGEST}),
     ("GET", "/v1/evidence/0"): ("read", None),
+    ("GET", "/v1/evidence/0/bundle"): ("read", None),
     ("GET", "/v1/log/head"): (ANYBODY, None),
     ("GET", "/v1/log/heads"): (ANYBODY, None),
     ("GET", "/v1/log/stream?seconds=0"): (ANYBODY, None),
@@ -67,6 +68,7 @@ SCOPED: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", "/v1/bills/verify"): ("read", {"bill": DIGEST}),
     ("GET", f"/v1/bills/{DIGEST}"): ("read", None),
     ("GET", f"/v1/bills/{DIGEST}/history"): ("read", None),
+    ("POST", f"/v1/bills/{DIGEST}/bundle"): ("read", {}),
 }
 CASES = [pytest.param(*key, *value, id=" ".join(key)[:40]) for key, value in SCOPED.items()]
 # What the operator's token may call beside its own: it follows every act, and makes a party's first token.

@@ -20,7 +20,7 @@ from chain.client import BlockAt
 from chain.contracts import decode_intents
 from chain.db import reading
 from chain.errors import LandbridgeError
-from chain.intents import Act, BadSignatureError, Signature, recover
+from chain.intents import Act, BadSignatureError, Signature, act_from_wire, recover
 
 __all__ = [
     "HeadMovesError",
@@ -30,6 +30,7 @@ __all__ = [
     "check_signatures",
     "concerned",
     "events_of_bill",
+    "signatures_of",
     "visible_to",
 ]
 
@@ -103,6 +104,21 @@ def acts_between(session: Session, first: int, last: int) -> Iterator[Act]:
         .order_by(col(BillEventRow.block), col(BillEventRow.log_index))
     )
     return map(act_of, session.exec(statement))
+
+
+def signatures_of(house: House, event: BillEventRow, act: Act) -> list[Signature]:
+    """The signatures of an act, as they travelled; none where they cannot be read again.
+
+    :raises NodeDownError: the chain cannot be asked; likewise its other errors
+    """
+    room = house.rooms["bills"]
+    transaction = house.chain.transaction(event.transaction)
+    for wire, further in decode_intents(house.artifact(room), transaction.data) or () if transaction else ():
+        if wire[0] == act.subject and act_from_wire(RAIL_BILL_ACTS, wire)[0] == act:
+            return [Signature(wire[3], wire[4]), *further]
+    with reading(house.engine) as session:
+        row = outbox.by_digest(session, act.digest(house.domain(room)))
+    return [Signature(*outbox.wire_of(row)[3:]), *outbox.cosignatures_of(row)] if row else []
 
 
 def check_signatures(house: House, events: Sequence[BillEventRow], at: BlockAt = "latest") -> Signatures:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from api.domains.bills import history, verify
+from api.domains.bills.bundle import build
 from api.domains.bills.contract import BillWord
 from api.domains.bills.document import check_value
 from api.domains.bills.rules import LIVE, Standing, acts_open_to
 from api.domains.bills.schemas import (
     BillOut,
     BlockOut,
+    BundleIn,
     CheckIn,
     CheckOut,
     EventOut,
@@ -24,7 +26,7 @@ from api.domains.bills.schemas import (
     VerdictOut,
     VerifyIn,
 )
-from api.domains.bills.service import NotFoundError, claim_of
+from api.domains.bills.service import NotFoundError, claim_of, opened_of, path_of
 from api.domains.bills.tables import BillEventRow, BillRow
 from api.kernel.checks import Policy
 from api.kernel.deps import Caller, Db, House_
@@ -149,6 +151,24 @@ def _verdict_out(answer: verify.Answer) -> VerdictOut:
         ],
         time=answer.time,
     )
+
+
+@router.post(
+    "/{bill}/bundle",
+    summary="A bill's proof bundle",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/json": {"schema": {"type": "object"}}}, "description": "The file"}
+    },
+)
+def bundle(house: House_, caller: Caller, bill: Digest, body: BundleIn) -> Response:
+    """One file that anybody can verify without this gateway: the document (or chosen fields), all acts with
+    their signatures, and the way from each to the head of the log that the chain holds."""
+    caller.needs("read")
+    with reading(house.engine) as session:
+        opened = opened_of(session, house, caller, bill, body)
+    fields = None if body.fields is None else [path_of(opened.document, one) for one in body.fields]
+    return Response(build(house, opened, fields=fields), media_type="application/json")
 
 
 @router.get("/{bill}", summary="One bill")

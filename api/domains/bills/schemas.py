@@ -123,6 +123,24 @@ class VerifyIn(Model):
     expect: ExpectIn | None = None
 
 
+class BundleIn(Model):
+    """Which bundle is wanted. Without document and seed, of a bill that the caller may read here."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{}, {"fields": ["/bill/number", "/issuer/party"]}]}
+    )
+
+    document: dict[str, Any] | None = None
+    seed: Annotated[StrictStr, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    fields: (
+        Annotated[
+            list[Annotated[StrictStr, Field(max_length=300)]],
+            Field(min_length=1, max_length=500, description="JSON Pointers of the fields to show alone"),
+        ]
+        | None
+    ) = None
+
+
 class BlockOut(Model):
     """The block at which a check was true."""
 

@@ -10,15 +10,17 @@ from sqlmodel import Session
 from api.domains.bills import history
 from api.domains.bills.document import NoteIdentityError, check_value
 from api.domains.bills.fingerprint import fingerprint
-from api.domains.bills.schemas import VerifyIn
+from api.domains.bills.schemas import BundleIn, VerifyIn
 from api.domains.bills.verify import Claim
 from api.kernel import documents
 from api.kernel.auth import Principal
+from api.kernel.documents import Opened
 from api.kernel.house import House
-from chain.digests import Seed, document_digest
+from chain.canonical import pointer
+from chain.digests import FieldMissingError, Path, Seed, document_digest, field_paths
 from chain.errors import LandbridgeError
 
-__all__ = ["NotFoundError", "VerifyRequestError", "claim_of", "claim_of_document"]
+__all__ = ["NotFoundError", "VerifyRequestError", "claim_of", "claim_of_document", "opened_of", "path_of"]
 
 
 class NotFoundError(LandbridgeError):
@@ -50,6 +52,33 @@ def claim_of(session: Session, house: House, caller: Principal, body: VerifyIn) 
         raise VerifyRequestError("send a document with its seed, or a bill's id", params={"field": "bill"})
     opened = documents.open_for(session, house, body.bill, caller.acting())
     return replace(claim_of_document(opened.document, opened.seed, body.bill), caller=caller.party)
+
+
+def opened_of(session: Session, house: House, caller: Principal, bill: str, body: BundleIn) -> Opened:
+    """The document that a bundle is to show.
+
+    :raises VerifyRequestError: a document without its seed, or another bill's
+    :raises NotFoundError: no document was given, and the caller may not read the bill here
+    """
+    if body.document is None:
+        return documents.open_for(session, house, bill, caller.acting())
+    if body.seed is None:
+        raise VerifyRequestError("a document is shown with its seed", params={"field": "seed"})
+    seed = Seed(bytes.fromhex(body.seed))
+    if "0x" + document_digest(body.document, seed).hex() != bill:
+        raise VerifyRequestError("the document is another bill's, or altered", params={"field": "document"})
+    return Opened(bill, body.document, seed)
+
+
+def path_of(document: Any, wanted: str) -> Path:
+    """A field's path from its JSON Pointer (RFC 6901).
+
+    :raises FieldMissingError: the document has no such field
+    """
+    found = next((path for path in field_paths(document) if pointer(path) == wanted), None)
+    if found is None:
+        raise FieldMissingError(f"The document has no field at {wanted}.", params={"pointer": wanted})
+    return found
 
 
 def claim_of_document(document: Any, seed: bytes, bill: str | None = None) -> Claim:

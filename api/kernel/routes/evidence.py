@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.kernel.auth import Principal
+from api.kernel.bundles import FORM, NotAnchoredError, chain_part, seal_bundle
 from api.kernel.deps import House_, KnownCaller
 from api.kernel.heads import Heads
 from api.kernel.house import House
@@ -101,6 +102,36 @@ async def follow(
         await heads.covering(leaf, min(wait, house.settings.wait_limit))
         out = await run_in_threadpool(_look, house, leaf, caller)
     return out
+
+
+@router.get(
+    "/{leaf}/bundle",
+    summary="Evidence's proof bundle",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/json": {"schema": {"type": "object"}}}, "description": "The file"}
+    },
+)
+def bundle(house: House_, caller: KnownCaller, leaf: Leaf) -> Response:
+    """One file that shows to anybody, without this gateway, that this stands in the log."""
+    caller.needs("read")
+    out = _look(house, leaf, caller)
+    if out.head is None or out.entry is None:
+        raise NotAnchoredError("this is not anchored yet: ask again in a moment")
+    with reading(house.engine) as session:
+        path = house.logbook.log.inclusion(session, leaf, out.head.size)
+    content = {
+        "bundle": FORM,
+        "kind": "evidence",
+        "chain": chain_part(house),
+        "head": {name: getattr(out.head, name) for name in ("size", "root", "block", "transaction")},
+        "deposit": {
+            "entry": parse(out.entry.encode()),
+            "index": leaf,
+            "path": ["0x" + one.hex() for one in path],
+        },
+    }
+    return Response(seal_bundle(content), media_type="application/json")
 
 
 async def _changes(house: House, heads: Heads, out: EvidenceOut, caller: Principal) -> AsyncIterator[bytes]:

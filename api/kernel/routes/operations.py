@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.kernel.bundles import chain_part
 from api.kernel.deps import House_
 from api.kernel.house import House
 from api.kernel.schemas import Model, Problem
@@ -122,6 +123,28 @@ def about(house: House_) -> About:
         administrator=house.administrator.address,
         head=house.chain.block_number(),
         embedded=house.settings.embedded,
+    )
+
+
+class TrustOut(Model):
+    """A trust root (docs/proof-bundle.md)."""
+
+    trust: Literal["landbridge/trust/1"]
+    chain: dict[str, Any]
+    confirmations: int | None
+    max_age: int
+
+
+@router.get("/v1/trust", summary="A trust root, as this gateway has it")
+def trust(house: House_) -> TrustOut:
+    """What ``landbridge verify --trust`` takes. Compare it with what was published elsewhere before you rely
+    on it: a gateway cannot vouch for itself."""
+    independent = house.settings.independent_chain and not house.settings.embedded
+    return TrustOut(
+        trust="landbridge/trust/1",
+        chain=chain_part(house),
+        confirmations=house.settings.confirmations if independent else None,
+        max_age=86_400,
     )
 
 
