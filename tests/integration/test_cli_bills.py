@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from api.cli.demo_document import fresh, tampered
@@ -395,3 +396,34 @@ def test_the_log_is_json_lines_without_tokens_or_names(place: Place) -> None:
         assert desk.token.read_text().strip() not in log
     assert "Test bank" not in log
     assert "storage unpaid" not in log
+
+
+def test_a_bundle_is_verified_without_the_gateway(place: Place) -> None:
+    bank, importer = place.desks["bank"], place.desks["importer"]
+    bill = place.issue("carrier", "bank")
+    file, trust = place.named("bill-file"), place.named("trust")
+    bank("bill", "file", bill, "--out", file, *bank.reading)
+    trust.write_bytes(httpx.get(f"{bank.url}/v1/trust", trust_env=False).content)
+    end = time.monotonic() + 20
+    while True:
+        bundle = place.named("bundle")
+        if bank.run("bill", "bundle", file, "--out", bundle, "--json").code == 0:
+            break
+        assert time.monotonic() < end, "it is never anchored"
+        time.sleep(0.2)
+    assert stat.S_IMODE(bundle.stat().st_mode) == 0o600
+    node = ("--trust", trust, "--rpc", f"{bank.url}/rpc")
+    verdict = cli("verify", bundle, *node, "--expect-holder", bank.party, "--json")
+    assert (verdict.code, verdict.json()["reasons"]) == (0, []), verdict
+    assert cli("verify", bundle, *node, "--expect-holder", importer.party, "--json").code == 1
+
+    fields = place.named("fields")
+    bank("bill", "bundle", file, "--out", fields, "--field", "/bill/number", "--field", "/issuer/party")
+    assert cli("verify", fields, *node).code == 0
+
+    # Once the bill has moved on, the file tells less than the chain.
+    bank("bill", "surrender", bill, *bank.signing)
+    late = cli("verify", bundle, *node, "--json")
+    assert (late.code, late.json()["reasons"]) == (1, ["signatures", "history", "state"])
+    down = cli("verify", bundle, "--trust", trust, "--rpc", "http://127.0.0.1:9", "--json")
+    assert down.code not in (0, 1)
