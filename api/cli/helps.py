@@ -96,6 +96,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Fetch a bill's proof bundle, which anyone can verify without a gateway",
         "取得提单的证明文件，任何人无需网关即可核验",
     ),
+    "log": ("The log of everything that was said", "全部记录的日志"),
+    "log audit": (
+        "Compare the whole log with the chain: every head, every leaf, every act; exit 0 only if all agree",
+        "将整个日志与链比对：每个日志头、每个叶节点、每一行为；全部一致才返回 0",
+    ),
     "verify": (
         "Verify a proof bundle against a node and a trust root; exit 0 only if the verdict is pass",
         "依据节点与信任根核验证明文件；结论为 pass 才返回 0",
@@ -241,6 +246,22 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "expect-holder": ("the party that must control the bill", "应控制提单的参与方"),
     "expect-issuer": ("the party that must have issued it", "应为签发人的参与方"),
     "bill verify: confirmations": ("blocks that must lie on the last act", "最近行为之上须有的区块数"),
+    "log audit: rpc": ("a node of the chain", "该链的节点地址"),
+    "log audit: trust": (
+        "the trust root: which chain and registry are audited",
+        "信任根：所审计的链与登记处",
+    ),
+    "log audit: remembered": (
+        "the report of an earlier audit: its head must still be this log's",
+        "先前审计的报告：其日志头必须仍属于本日志",
+    ),
+    "log audit: progress-file": (
+        "keep here how far it has come, and go on from there",
+        "在此文件记录进度并可续作",
+    ),
+    "log audit: grace": ("seconds in which an act may still be on its way", "行为入日志的宽限秒数"),
+    "log audit: csv-file": ("write the findings to this new file as CSV", "将发现写入此新 CSV 文件"),
+    "log audit: out": ("write the report to this new file as JSON", "将报告写入此新 JSON 文件"),
     "verify: file": ("the proof bundle, or - for standard input", "证明文件，- 表示标准输入"),
     "verify: trust": ("the trust root: which chain and registry you rely on", "信任根：所信赖的链与登记处"),
     "verify: rpc": ("a node of the chain", "该链的节点地址"),

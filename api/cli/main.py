@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from api.cli import bill, bill_acts, demo, intent, node, party, party_keys, serving, token, verify
+from api.cli import bill, bill_acts, demo, intent, log, node, party, party_keys, serving, token, verify
 from api.cli.errors import ExitCode, Failure
 from api.cli.helps import PANELS, translate
 from api.cli.run import root, tell
@@ -40,6 +40,7 @@ def build(lang: str) -> Any:
         "party": party.app,
         "intent": intent.app,
         "bill": bill.app,
+        "log": log.app,
     }
     for name, group in groups.items():
         app.add_typer(group, name=name)

@@ -220,6 +220,22 @@ _DEMO: Final = {
         "{exporter}将提单转让，凭{bank}指示",
     ),
     "step.to-importer": ("{bank} transfers the bill to {importer}", "{bank}将提单转让给{importer}"),
+    "audit-leaves": ("leaves", "叶节点"),
+    "audit-passed": (
+        "The log agrees with the chain: {leaves} leaves, {heads} heads, {acts} acts.",
+        "日志与链一致：{leaves} 个叶节点，{heads} 个日志头，{acts} 个行为。",
+    ),
+    "audit-failed": (
+        "The log does not agree with the chain: {findings} findings "
+        "in {leaves} leaves, {heads} heads, {acts} acts.",
+        "日志与链不一致：{leaves} 个叶节点、{heads} 个日志头、{acts} 个行为中有 {findings} 处问题。",
+    ),
+    "error.audit-chain": (
+        "the node does not show the chain that is trusted: {cause}",
+        "节点所示并非所信任的链：{cause}",
+    ),
+    "error.audit-file": ("{file} was not written by an audit", "{file} 不是审计所写的文件"),
+    "error.audit-other-log": ("{file} is of another log ({log})", "{file} 属于另一日志（{log}）"),
     "bundle-written": (
         "Written: {file}. Anyone can verify it with landbridge verify, a node and a trust root.",
         "已写入：{file}。任何人可用 landbridge verify、节点与信任根核验。",

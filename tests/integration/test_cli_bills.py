@@ -427,3 +427,24 @@ def test_a_bundle_is_verified_without_the_gateway(place: Place) -> None:
     assert (late.code, late.json()["reasons"]) == (1, ["signatures", "history", "state"])
     down = cli("verify", bundle, "--trust", trust, "--rpc", "http://127.0.0.1:9", "--json")
     assert down.code not in (0, 1)
+
+
+def test_the_log_is_audited_from_outside(place: Place) -> None:
+    bank = place.desks["bank"]
+    place.issue("carrier", "bank")
+    trust, report, progress = place.named("trust"), place.named("report"), place.named("progress")
+    trust.write_bytes(httpx.get(f"{bank.url}/v1/trust", trust_env=False).content)
+    node = ("--trust", trust, "--rpc", f"{bank.url}/rpc")
+    found = bank("log", "audit", *node, "--out", report, "--progress", progress, "--csv", place.named("csv"))
+    assert (found["verdict"], found["findings"]) == ("pass", [])
+    assert min(found["leaves"], found["heads"], found["acts"]) >= 2
+    again = bank("log", "audit", *node, "--remembered", report, "--progress", progress)
+    assert (again["verdict"], again["leaves"] >= found["leaves"]) == ("pass", True)
+
+    # A head that the log never had, as an auditor may remember one.
+    content = json.loads(report.read_text())
+    content["head"]["root"] = "0x" + "5a" * 32
+    forged = place.named("forged")
+    forged.write_text(json.dumps(content))
+    named = bank("log", "audit", *node, "--remembered", forged, code=1)
+    assert {one["code"] for one in named["findings"]} == {"head-differs"}
