@@ -15,12 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
 
-from api.kernel.bundle_form import Bundle, BundleError, ChainPart, Trust
+from api.kernel.bundle_form import Bundle, BundleError, ChainPart, SealedPart, Trust
 from chain.client import Block, Chain
 from chain.contracts import Artifact, ContractError
 from chain.contracts import Event as Decoded
 from chain.deploy import OtherContractError, verify_code, verify_published
 from chain.intents import Address, keccak
+from chain.qbft import Era
 from chain.rlpread import ProofError
 from chain.sealedchain import SealedChain, open_sealed
 from chain.storage import Storage
@@ -35,6 +36,8 @@ __all__ = [
     "Unread",
     "look_at_chain",
     "open_sealed_part",
+    "read_sealed",
+    "sealed_view",
 ]
 
 _OTHER_ZH: Final = "节点所示的链或合约与公布的不一致"
@@ -294,17 +297,29 @@ def open_sealed_part(bundle: Bundle, trust: Trust | None, *, acts: int = 0) -> O
     if part is None or trust is None or not trust.validators or bundle.chain != trust.chain:
         return None
     try:
-        chain = open_sealed(
-            [bytes.fromhex(one[2:]) for one in part.headers],
-            trust.eras,
-            part.transactions,
-            (bytes.fromhex(one[2:]) for one in part.nodes),
-            most=acts + 2,
-        )
-        codes = {name: bytes.fromhex(code[2:]) for name, code in part.codes.items()}
-        return sealed_view(chain, bundle.chain.contracts, codes)
+        return read_sealed(part, bundle.chain.contracts, trust.eras, most=acts + 2)
     except ProofError as error:
         return Unread(error)
+
+
+def read_sealed(
+    part: SealedPart, contracts: Mapping[str, str], eras: Sequence[Era], *, most: int
+) -> SealedView:
+    """The chain as a sealed part shows it.
+
+    :param eras: who is trusted to seal
+    :param most: how many headers there may be
+    :raises ProofError: it cannot be believed, or not be read
+    """
+    chain = open_sealed(
+        [bytes.fromhex(one[2:]) for one in part.headers],
+        eras,
+        part.transactions,
+        (bytes.fromhex(one[2:]) for one in part.nodes),
+        most=most,
+    )
+    codes = {name: bytes.fromhex(code[2:]) for name, code in part.codes.items()}
+    return sealed_view(chain, contracts, codes)
 
 
 class MissingCodeError(ProofError):

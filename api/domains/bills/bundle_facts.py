@@ -17,9 +17,12 @@ from typing import Any
 from api.domains.bills.bundle import ActPart, BillBundle
 from api.domains.bills.contract import RAIL_BILL_ACTS, RAIL_BILLS_DOMAIN, BillWord
 from api.domains.bills.rules import BillState
+from api.kernel.bundle_form import read_bundle, seal_bundle
+from api.kernel.house import House
 from api.kernel.onchain import OnChain, Question
 from api.kernel.party_acts import Role
 from api.kernel.party_questions import had_role_at, key_of, party_of
+from api.kernel.sealing import sealed_part
 from chain.intents import (
     Act,
     Address,
@@ -31,7 +34,7 @@ from chain.intents import (
     recover,
 )
 
-__all__ = ["Signed", "Told", "ask", "bill_of_note", "bill_word", "domain_of"]
+__all__ = ["Signed", "Told", "ask", "bill_of_note", "bill_word", "domain_of", "sealed"]
 
 _BILLS = "RailBills"
 
@@ -109,6 +112,18 @@ class Told:
         found = self.keys[key]
         begun = found["party"] == party and 0 < found["since"] <= time
         return bool(begun and (found["until"] == 0 or time <= found["until"]))
+
+
+def sealed(house: House, content: dict[str, Any]) -> tuple[bytes, str]:
+    """A bill's bundle with its sealed part, where the chain can give one.
+
+    :param content: the bundle but for its digest
+    :return: the file; and why it has no sealed part, or nothing
+    """
+    bundle = read_bundle(seal_bundle(content), BillBundle)
+    signed = [Signed.read(bundle, part) for part in bundle.acts]
+    part, reason = sealed_part(house, bundle, lambda chain: ask(bundle, signed, chain), acts=len(bundle.acts))
+    return seal_bundle(content | ({"sealed": part} if part else {})), reason
 
 
 def ask(bundle: BillBundle, signed: Sequence[Signed], on_chain: OnChain) -> Told:
