@@ -84,7 +84,7 @@ class QbftFront:
 
     def __init__(self, behind: str, eras: Sequence[tuple[int, Sequence[ValidatorKey]]]) -> None:
         self._client = httpx.Client(base_url=behind, timeout=60, trust_env=False)
-        self.eras = eras
+        self.eras = list(eras)
         self.refused: set[str] = set()
         self.told_wrong: dict[str, Any] = {}
         self._headers: list[Header | str] = []
