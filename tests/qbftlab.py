@@ -25,7 +25,7 @@ from chain.intents import Address, address_of, keccak
 from chain.qbft import MIX_HASH, ExtraData, Header, parse_header
 from chain.reencode import encode_header
 
-__all__ = ["QbftFront", "ValidatorKey", "seal", "sealed_like"]
+__all__ = ["FIRST", "SECOND", "QbftFront", "ValidatorKey", "seal", "sealed_like"]
 
 
 class ValidatorKey:
@@ -38,6 +38,10 @@ class ValidatorKey:
     def sign(self, digest: bytes) -> bytes:
         """65 bytes r ‖ s ‖ v, v 0 or 1."""
         return self._key.sign_recoverable(digest, hasher=None)
+
+
+FIRST = [ValidatorKey(f"first {number}") for number in range(4)]
+SECOND = [*FIRST[1:], ValidatorKey("second 1"), ValidatorKey("second 2")]
 
 
 def seal(header: Header, signers: Sequence[ValidatorKey]) -> Header:

@@ -466,7 +466,7 @@ def fail(base: str) -> dict[str, str]:
 
 def seals(write: Writer) -> None:
     """Headers that the trusted validators sealed, and headers that they did not."""
-    from tests.sealedlab import FIRST, SECOND
+    from tests.qbftlab import FIRST, SECOND
 
     for base in ("live", "evidence"):
         read = headers(write.bases[base])
@@ -579,7 +579,7 @@ def seals(write: Writer) -> None:
 
 def more_headers(content: Content, base: str) -> list[str]:
     """One header more than there may be."""
-    from tests.sealedlab import SECOND
+    from tests.qbftlab import SECOND
 
     last = headers(content)[-1]
     many = len(content["acts"]) + 3 if base != "evidence" else 3
