@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 """Writes bundles/: proof bundles with a sealed part, and what each check says of them and of changed ones.
 
-    tests/vectors/make_bundles.py --bases    makes the bundles anew, on anvil behind sealed headers, then cases.json
+    tests/vectors/make_bundles.py --bases    makes the bundles anew (needs anvil), then cases.json
     tests/vectors/make_bundles.py            writes cases.json alone, from the bundles that are there
     tests/vectors/make_bundles.py --check    compares instead; exits 1 if it differs
 
-``bundles/cases.json`` is a list. A case names a ``file``, or a ``base`` with changes: of ``drop`` each path is
-taken out (in the order given), then of ``set`` each [path, value] is put in, a path being object keys and array
-indices; with ``redigest`` the digest is then made anew; the file is the canonical form. ``trust`` names the
-trust root's file, ``now`` is the time, ``holder`` the party expected to hold. What comes out is ``result``: each
-check's answer by name; or the file is ``refused`` with this code.
+``bundles/cases.json`` is a list. A case names a ``file``, or a ``base`` with changes: of ``drop`` each path
+is taken out, in the order given; then of ``set`` each [path, value] is put in, a path being object keys and
+array indices; with ``redigest`` the digest is then made anew; the file is the canonical form of that.
+``trust`` names the trust root's file, or is null; ``now`` is the time, ``holder`` the party expected to hold,
+or null. What comes out is ``result``, each check's answer by name; or the file is ``refused`` with this code.
 
-What is expected is written here by hand, from docs/proof-bundle.md; nothing is copied from a verifier's answers.
-The validators' keys are test keys, public to all (tests/qbftlab.py). Never trust them.
+What is expected is written here by hand, from docs/proof-bundle.md: no verifier's answer is copied. The
+validators' keys are test keys, public to all (tests/qbftlab.py). Never trust them.
 """
 
 from __future__ import annotations
@@ -180,6 +180,11 @@ def hexed(header: Header) -> str:
     return "0x" + header.encoded.hex()
 
 
+def other_bit(raw: bytes) -> bytes:
+    """A seal with one bit of r changed."""
+    return raw[:31] + bytes([raw[31] ^ 1]) + raw[32:]
+
+
 def high_s(raw: bytes) -> bytes:
     """The other signature of the same signer: s in the other half."""
     order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -198,16 +203,14 @@ def bases(write: Writer) -> None:
     for base in ("live", "evidence"):
         names = OF_LOG if base == "evidence" else OF_BILL
         some = {name: one for name, one in nothing.items() if name.replace("_", "-") in names}
-        write.plain(
-            f"{base}: no validators are trusted", base, told(base, **some), trust="trust-without.json"
-        )
+        no = told(base, **some)
+        write.plain(f"{base}: no validators are trusted", base, no, trust="trust-without.json")
         write.plain(f"{base}: no trust root", base, told(base, registry="unknown", **some), trust=None)
         wrong = told(base, registry="fail", **some)
         write.plain(f"{base}: other validators are trusted", base, wrong, trust="trust-others.json")
         write.plain(f"{base}: another chain is trusted", base, wrong, trust="trust-another-chain.json")
         write.plain(f"{base}: only the first validators are trusted", base, wrong, trust="trust-first.json")
         write.plain(f"{base}: validators change a block late", base, wrong, trust="trust-late.json")
-        no = told(base, **some)
         write.changed(f"{base}: no sealed part", base, no, drop=[["sealed"]])
         now = now_of(write.bases[base])
         write.plain(f"{base}: old", base, told(base, freshness="fail"), now=now + 86_400)
@@ -636,15 +639,14 @@ def nodes(write: Writer) -> None:
     for base in ("live", "evidence"):
         sealed = write.bases[base]["sealed"]
         for place, node in enumerate(sealed["nodes"]):
-            write.changed(
-                f"{base}: node {place} missing", base, fail(base), drop=[["sealed", "nodes", place]]
-            )
+            path: list[str | int] = ["sealed", "nodes", place]
+            write.changed(f"{base}: node {place} missing", base, fail(base), drop=[path])
             if place % 6 == 0:
                 write.changed(
                     f"{base}: node {place} with one bit changed",
                     base,
                     fail(base),
-                    set_=[(["sealed", "nodes", place], flip(node))],
+                    set_=[(path, flip(node))],
                 )
         write.changed(f"{base}: no nodes", base, fail(base), set_=[(["sealed", "nodes"], [])])
         write.changed(
@@ -737,12 +739,12 @@ def make_bases() -> None:
     from tests.integration.conftest import Anvil
     from tests.sealedlab import open_stage, trust_of
 
-    with tempfile.TemporaryDirectory() as folder:
-        with (
-            Anvil(Path(folder)) as anvil,
-            open_stage(Path(folder) / "gateway", anvil.url, anvil.rpc) as stage,
-        ):
-            made, trust = stage.bundles(), trust_of(stage)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Anvil(Path(folder)) as anvil,
+        open_stage(Path(folder) / "gateway", anvil.url, anvil.rpc) as stage,
+    ):
+        made, trust = stage.bundles(), trust_of(stage)
     for name, raw in made.items():
         (FOLDER / f"{name}.json").write_bytes(raw)
     first, second = trust["validators"]

@@ -1,4 +1,4 @@
-"""Sealed headers, held against what Besu publishes (tests/vectors/qbft.json), and headers that are not sealed."""
+"""Sealed headers, held against what Besu publishes (tests/vectors/qbft.json), and unsealed ones."""
 
 from __future__ import annotations
 

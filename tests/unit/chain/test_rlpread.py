@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 import rlp
 from hypothesis import given
@@ -22,10 +24,8 @@ def test_another_spelling_never_reads_as_the_same(value, data):
     raw = rlp.encode(value)
     other = bytearray(raw)
     other[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
-    try:
+    with suppress(RlpError):
         assert read_list(bytes(other)) != value
-    except RlpError:
-        pass
 
 
 @pytest.mark.parametrize(
