@@ -215,7 +215,7 @@ def test_nothing_that_is_changed_and_digested_anew_passes(world, name):
     assert "fail" not in {one.value for check, one in sound.items() if check not in ("key-custody", "state")}
     places = [path for path in _places(content, ()) if path != ("digest",)]
     sealed = [path for path in places if path[0] == "sealed"]
-    for path in [*luck.sample(places, 25), *luck.sample(sealed, 25)]:
+    for path in [*luck.sample(places, 25), *luck.sample(sealed, min(40, len(sealed)))]:
         for change in (_drop, _flip(luck), _put(None), _put(0), _put("0x" + "00" * 32), _put([])):
             raw = _changed(content, path, change)
             if raw == world.files[name]:
