@@ -1,0 +1,1 @@
+"""Bills as paper: PDFs drawn from proof bundles, which carry them; and reading and checking such PDFs."""
