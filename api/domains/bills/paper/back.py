@@ -134,7 +134,8 @@ def _acts(sheet: Sheet, bundle: BillBundle, story: Story) -> None:
 
 def _what(step: Step, parties: Parties) -> list[str]:
     found = []
-    for name, value in step.values.items():
+    # To whom comes first; digests last.
+    for name, value in sorted(step.values.items(), key=lambda one: isinstance(one[1], bytes)):
         if name in ("to", "holder"):
             found.append(parties.named(value))
         elif name == "toOrder":

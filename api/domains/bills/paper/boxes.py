@@ -1,6 +1,6 @@
-"""Boxes and tables of a bill: a label with the box's number, and what the document says, or that it is not shown.
+"""Boxes and tables of a bill: a label with the box's number, and what the document says or does not show.
 
-Box numbers are those of the consignment note that the bill stands on: the common CIM/SMGS note or the SMGS note.
+Box numbers are those of the consignment note that the bill stands on: the common CIM/SMGS or the SMGS note.
 
 >>> boxes.box(0.5, "/consignment/route", boxes.both("consignment", "route"))  # doctest: +SKIP
 """
@@ -11,13 +11,26 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from api.domains.bills.document.titles import title
-from api.domains.bills.paper.lines import Line, Style, broken, measured, one_line
+from api.domains.bills.paper.lines import Line, Spans, Style, broken, measured, one_line
+from api.domains.bills.paper.pdf import Colour
 from api.domains.bills.paper.sheet import BLACK, GREY, INNER, NAVY, PAD, Cell, Sheet
 from api.domains.bills.paper.view import View
 from api.domains.bills.paper.words import CHOICES, NONE_SHOWN, TEXTS, Both
 from chain.canonical import pointer
 
-__all__ = ["FAINT", "HEADING", "LABEL", "MINOR", "NAME", "VALUE", "Boxes", "Column", "Said", "headed"]
+__all__ = [
+    "FAINT",
+    "FIGURE",
+    "HEADING",
+    "LABEL",
+    "MINOR",
+    "NAME",
+    "VALUE",
+    "Boxes",
+    "Column",
+    "Said",
+    "headed",
+]
 
 LABEL: Final = Style(5.7, 7.4, GREY)
 HEADING: Final = Style(9.6, 13.0, NAVY, bold=True)
@@ -25,6 +38,8 @@ NAME: Final = Style(9.4, 12.4, BLACK)
 VALUE: Final = Style(8.2, 10.8, BLACK)
 MINOR: Final = Style(7.0, 9.2, BLACK)
 FAINT: Final = Style(6.8, 9.2, GREY)
+FIGURE: Final = VALUE.but(right=True)
+_TITLED: Final = Style(6.6, 8.6, NAVY, bold=True)
 
 Step = str | int
 
@@ -35,7 +50,7 @@ class Said(NamedTuple):
     :ivar where: where it stands in the document, for errors
     """
 
-    text: str
+    text: str | Spans
     style: Style
     where: str = ""
 
@@ -94,13 +109,13 @@ class Boxes:
 
     def joined(self, path: tuple[Step, ...], *members: str, style: Style = MINOR) -> list[Said]:
         """Members on one line, each with its title."""
-        found = []
+        found: list[tuple[str, Colour | None]] = []
         for member in members:
             value = self.text(*path, member)
             if value is not None:
                 titled = title(pointer((*path, member)))
-                found.append(f"{titled.zh} {titled.en} {value}")
-        return [Said(" · ".join(found), style, pointer(path))] if found else []
+                found += [(f"{'   ' if found else ''}{titled.zh} {titled.en} ", GREY), (value, None)]
+        return [Said(tuple(found), style, pointer(path))] if found else []
 
     def party(self, *path: Step) -> list[Said]:
         """A party with all that is said of it."""
@@ -133,15 +148,24 @@ class Boxes:
 
     # Boxes
 
-    def label(self, head: str | Both, share: float, *, columns: bool = False) -> Cell:
-        """A cell that says its title: of a field by its pointer, or words of our own."""
+    def label(self, head: str | Both, share: float, *, columns: bool = False, style: Style = LABEL) -> Cell:
+        """A cell that says its title: of a field by its pointer, or words of our own.
+
+        :param columns: in two lines, as heads of columns are
+        """
         width = INNER * share
         if isinstance(head, Both):
-            return Cell(_lines(("", head.zh, head.en), width, columns))
+            return Cell(_lines(("", head.zh, head.en), width, columns, style))
+        number = self._number(head)
+        # The heads of a table's columns do not say again what stands above them.
+        shown = "" if columns and number == self._number(head.partition("/*")[0]) else number
+        titled = title(head)
+        return Cell(_lines((shown, titled.zh, titled.en), width, columns, style))
+
+    def _number(self, head: str) -> str:
         titled = title(head)
         number = titled.cim_smgs if self._numbered == "CIM/SMGS" else titled.smgs
-        shown = str(number) if self._numbered and number else ""
-        return Cell(_lines((shown, titled.zh, titled.en), width, columns))
+        return str(number) if self._numbered and number else ""
 
     def box(self, share: float, head: str | Both, said: Iterable[Said]) -> Cell:
         """A box: its label, and what it says."""
@@ -173,7 +197,9 @@ class Boxes:
         shares = [column.share / up for column in columns] * up
         rows: list[list[Cell]] = []
         for start in range(0, len(places), up):
-            row = [self._said(column, place, up) for place in places[start : start + up] for column in columns]
+            row = [
+                self._said(column, place, up) for place in places[start : start + up] for column in columns
+            ]
             rows.append(row + [Cell() for _ in range(len(heads) - len(row))])
             under = below(places[start])
             if under is not None:
@@ -181,14 +207,14 @@ class Boxes:
         if not self.view.whole:
             told = TEXTS["rest-rows"]
             rows.append([Cell().add(f"{told.zh} {told.en}", FAINT, INNER)])
-        named = self.label(head, 1.0)
+        named = self.label(head, 1.0, style=_TITLED)
         sheet.need(named.height + 60.0)
         sheet.row([named], [1.0])
         sheet.table(heads, shares, rows)
 
     def _said(self, column: Column, place: int, up: int) -> Cell:
         cell = Cell()
-        for one in column.say(place) or [self.none]:
+        for one in column.say(place) or [self.none if self.view.whole else Said(NONE_SHOWN.zh, FAINT)]:
             cell.add(one.text, one.style, INNER * column.share / up, where=one.where)
         return cell
 
@@ -205,17 +231,17 @@ def headed(sheet: Sheet, words: Both, *, note: Both | None = None) -> None:
     sheet.skip(HEADING.leading + 3.0)
 
 
-def _lines(words: tuple[str, str, str], width: float, columns: bool) -> list[Line]:
+def _lines(words: tuple[str, str, str], width: float, columns: bool, style: Style) -> list[Line]:
     number, chinese, english = words
-    numbered = one_line(f"{number}  ", LABEL.but(bold=True, colour=NAVY)) if number else None
-    before = measured(f"{number}   ", LABEL.but(bold=True)) if number else 0.0
+    strong = style.but(bold=True, colour=NAVY)
+    before = measured(f"{number}  ", strong) if number else 0.0
     room = width - 2 * PAD - before
     found = (
-        broken(chinese, LABEL, room) + broken(english, LABEL, room)
+        broken(chinese, style, room) + broken(english, style, room)
         if columns
-        else broken(f"{chinese}  {english}", LABEL, room)
+        else broken(f"{chinese}  {english}", style, room)
     )
-    if numbered is None:
+    if not number:
         return found
-    gap = one_line("  ", LABEL)
-    return [Line(numbered.pieces + gap.pieces + found[0].pieces, LABEL), *found[1:]]
+    pieces = one_line(number, strong).pieces + one_line("  ", style).pieces + found[0].pieces
+    return [Line(pieces, style), *found[1:]]

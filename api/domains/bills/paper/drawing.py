@@ -88,7 +88,7 @@ def _put(page: Page, x: float, y: float, text: str, style: Style, *, right: bool
     line = one_line(text, style)
     at = x - line.width if right else x
     for piece in line.pieces:
-        page.text(at, y, style.size, style.colour, piece.face, piece.text)
+        page.text(at, y, style.size, piece.colour, piece.face, piece.text)
         at += piece.width
     return line.width
 

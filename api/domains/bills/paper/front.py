@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from api.domains.bills.paper.boxes import FAINT, MINOR, VALUE, Boxes, Column, Said, headed
-from api.domains.bills.paper.sheet import INNER, Cell, Sheet
+from functools import partial
+
+from api.domains.bills.paper.boxes import FAINT, FIGURE, MINOR, VALUE, Boxes, Column, Said, headed
+from api.domains.bills.paper.sheet import GREY, INNER, Cell, Sheet
 from api.domains.bills.paper.words import REGIMES, TEXTS, Both
 from chain.canonical import pointer
 
@@ -28,7 +30,9 @@ def draw_face(sheet: Sheet, boxes: Boxes) -> None:
 def _bill(sheet: Sheet, boxes: Boxes) -> None:
     sheet.row(
         [
-            boxes.box(0.30, "/bill/number", boxes.one("bill", "number", style=VALUE.but(bold=True, size=9.4))),
+            boxes.box(
+                0.30, "/bill/number", boxes.one("bill", "number", style=VALUE.but(bold=True, size=9.4))
+            ),
             boxes.box(0.26, "/bill/issued_at", boxes.both("bill", "issued_at")),
             boxes.box(0.22, "/bill/issued_on", boxes.one("bill", "issued_on")),
             boxes.box(0.22, "/bill/originals", boxes.one("bill", "originals")),
@@ -42,22 +46,28 @@ def _bill(sheet: Sheet, boxes: Boxes) -> None:
         ],
         [0.5, 0.5],
     )
-    note = ("note",)
-    held = boxes.choice("note", "duplicate", "held_by") + boxes.name("note", "duplicate", "name", style=MINOR)
+    held = ("note", "duplicate")
     sheet.row(
         [
             boxes.box(0.5, "/delivery_agent", boxes.party("delivery_agent")),
             boxes.box(
-                0.30,
-                "/note",
-                boxes.joined(note, "regime", "number", style=VALUE)
-                + boxes.joined(note, "railway", "country")
-                + boxes.joined(note, "station", "date")
-                + boxes.rest(note, "regime", "number", "railway", "country", "station", "date"),
+                0.5,
+                "/note/duplicate",
+                boxes.choice(*held, "held_by")
+                + boxes.name(*held, "name")
+                + boxes.rest(held, "held_by", "name"),
             ),
-            boxes.box(0.20, "/note/duplicate", held + boxes.rest((*note, "duplicate"), "held_by", "name")),
         ],
-        [0.5, 0.30, 0.20],
+        [0.5, 0.5],
+    )
+    shares = {"regime": 0.17, "number": 0.2, "station": 0.18, "railway": 0.14, "country": 0.15, "date": 0.16}
+    strong = VALUE.but(bold=True)
+    sheet.row(
+        [
+            boxes.box(share, f"/note/{key}", boxes.one("note", key, style=strong))
+            for key, share in shares.items()
+        ],
+        list(shares.values()),
     )
 
 
@@ -74,9 +84,13 @@ def _parties(sheet: Sheet, boxes: Boxes) -> None:
         ],
         [0.5, 0.5],
     )
-    notified = [said for place in boxes.view.places(_C, "notify") for said in boxes.party(_C, "notify", place)]
+    notified = [
+        said for place in boxes.view.places(_C, "notify") for said in boxes.party(_C, "notify", place)
+    ]
     declared = [
-        said for place in boxes.view.places(_C, "declarations") for said in boxes.both(_C, "declarations", place)
+        said
+        for place in boxes.view.places(_C, "declarations")
+        for said in boxes.both(_C, "declarations", place)
     ]
     sheet.row(
         [
@@ -171,11 +185,12 @@ def _carrier(boxes: Boxes, place: int) -> list[Said]:
 
 
 def _fields(boxes: Boxes, path: str, *columns: tuple[str, float]) -> list[Column]:
-    """Columns that say one field each; a name that ends in ``!`` is one whose values the form lists."""
+    """Columns that say one field each; a name that ends in ``!`` is one whose values the form lists, one in
+    ``#`` is a figure."""
     made = []
     for name, share in columns:
-        member, listed = name.rstrip("!"), name.endswith("!")
-        say = boxes.choice if listed else boxes.one
+        member, style = name.rstrip("!#"), FIGURE if name.endswith("#") else VALUE
+        say = partial(boxes.choice if name.endswith("!") else boxes.one, style=style)
         made.append(
             Column(
                 f"/{_C}/{path}/*/{member}",
@@ -188,8 +203,8 @@ def _fields(boxes: Boxes, path: str, *columns: tuple[str, float]) -> list[Column
 
 def _units(sheet: Sheet, boxes: Boxes) -> None:
     headed(sheet, TEXTS["part.units"])
-    shares = (("number", 0.2), ("railway", 0.12), ("gauge", 0.1), ("provided_by!", 0.14), ("axles", 0.08))
-    more = (("capacity_kg", 0.13), ("tare_kg", 0.11), ("tank_type", 0.12))
+    shares = (("number", 0.2), ("railway", 0.12), ("gauge", 0.1), ("provided_by!", 0.14), ("axles#", 0.08))
+    more = (("capacity_kg#", 0.13), ("tare_kg#", 0.11), ("tank_type", 0.12))
     boxes.table(sheet, (_C, "wagons"), _fields(boxes, "wagons", *shares, *more))
     boxes.table(
         sheet,
@@ -199,12 +214,12 @@ def _units(sheet: Sheet, boxes: Boxes) -> None:
             "containers",
             ("number", 0.24),
             ("size_type", 0.16),
-            ("tare_kg", 0.18),
-            ("max_gross_kg", 0.2),
+            ("tare_kg#", 0.18),
+            ("max_gross_kg#", 0.2),
             ("wagon", 0.22),
         ),
     )
-    seals = (("number", 0.38), ("unit", 0.36), ("placed_by!", 0.26))
+    seals = (("number", 0.36), ("unit", 0.32), ("placed_by!", 0.32))
     boxes.table(sheet, (_C, "seals"), _fields(boxes, "seals", *seals), up=2)
     boxes.table(
         sheet,
@@ -216,8 +231,8 @@ def _units(sheet: Sheet, boxes: Boxes) -> None:
             ("method!", 0.2),
             ("from_gauge", 0.12),
             ("to_gauge", 0.12),
-            ("gross_mass_kg", 0.2),
-            ("packages", 0.18),
+            ("gross_mass_kg#", 0.2),
+            ("packages#", 0.18),
         ),
     )
 
@@ -231,9 +246,7 @@ def _goods(sheet: Sheet, boxes: Boxes) -> None:
         return boxes.both(*at, n, "description") + boxes.joined((*at, n), "marks")
 
     def coded(n: int) -> list[Said]:
-        found = [
-            Said(f"{name} {value}", VALUE) for key, name in codes if (value := boxes.text(*at, n, key))
-        ]
+        found = [Said(f"{name} {value}", VALUE) for key, name in codes if (value := boxes.text(*at, n, key))]
         return found + boxes.rest((*at, n), *(key for key, _ in codes))
 
     def packed(n: int) -> list[Said]:
@@ -247,17 +260,19 @@ def _goods(sheet: Sheet, boxes: Boxes) -> None:
         Column(f"{goods}/description", 0.27, described),
         Column(Both("HS / NHM / ГНГ 编码", "HS, NHM, GNG codes"), 0.14, coded),
         Column(f"{goods}/packages", 0.1, packed),
-        Column(f"{goods}/unit_mass_kg", 0.09, lambda n: boxes.one(*at, n, "unit_mass_kg")),
-        Column(f"{goods}/gross_mass_kg", 0.1, lambda n: boxes.one(*at, n, "gross_mass_kg")),
-        Column(f"{goods}/net_mass_kg", 0.1, lambda n: boxes.one(*at, n, "net_mass_kg")),
-        Column(f"{goods}/value", 0.15, lambda n: boxes.money(*at, n, "value")),
+        Column(f"{goods}/unit_mass_kg", 0.09, lambda n: boxes.one(*at, n, "unit_mass_kg", style=FIGURE)),
+        Column(f"{goods}/gross_mass_kg", 0.1, lambda n: boxes.one(*at, n, "gross_mass_kg", style=FIGURE)),
+        Column(f"{goods}/net_mass_kg", 0.1, lambda n: boxes.one(*at, n, "net_mass_kg", style=FIGURE)),
+        Column(f"{goods}/value", 0.15, lambda n: boxes.money(*at, n, "value", style=FIGURE)),
     ]
     boxes.table(sheet, at, columns, below=lambda n: _loads(boxes, n))
     totals = (_C, "totals")
     sheet.row(
         [
             boxes.box(0.3, "/consignment/totals/packages", boxes.one(*totals, "packages", style=_TOTAL)),
-            boxes.box(0.35, "/consignment/totals/gross_mass_kg", boxes.one(*totals, "gross_mass_kg", style=_TOTAL)),
+            boxes.box(
+                0.35, "/consignment/totals/gross_mass_kg", boxes.one(*totals, "gross_mass_kg", style=_TOTAL)
+            ),
             boxes.box(0.35, "/consignment/totals/value", boxes.money(*totals, "value", style=_TOTAL)),
         ],
         [0.3, 0.35, 0.35],
@@ -270,7 +285,9 @@ def _goods(sheet: Sheet, boxes: Boxes) -> None:
             boxes.box(
                 0.35,
                 "/consignment/mass_determination",
-                boxes.choice(*found, "method") + boxes.choice(*found, "by") + boxes.rest(found, "method", "by"),
+                boxes.choice(*found, "method")
+                + boxes.choice(*found, "by")
+                + boxes.rest(found, "method", "by"),
             ),
         ],
         [0.3, 0.35, 0.35],
@@ -285,15 +302,18 @@ def _loads(boxes: Boxes, place: int) -> Cell | None:
     path = (_C, "goods", place)
     cell = Cell()
     for said in boxes.joined((*path, "dangerous"), "un_number", "hazard_class", "packing_group"):
-        cell.add(f"危险货物 Dangerous goods: {said.text}", MINOR, INNER, where=said.where)
+        cell.add((("危险货物 Dangerous goods  ", GREY), *said.text), MINOR, INNER, where=said.where)
     loads = []
     for one in boxes.view.places(*path, "loads"):
         at = (*path, "loads", one)
         unit, count, mass = (boxes.text(*at, key) for key in ("unit", "packages", "gross_mass_kg"))
-        parts = [unit, f"{count} 件 packages" if count else None, f"{mass} kg" if mass else None]
-        loads.append(" ".join(part for part in parts if part))
+        parts = [f"{count} 件 packages" if count else None, f"{mass} kg" if mass else None]
+        carried = ", ".join(part for part in parts if part)
+        loads.append(": ".join(part for part in (unit, carried) if part))
     if loads:
-        cell.add("装载 Loads: " + "; ".join(loads), MINOR, INNER, where=pointer((*path, "loads")))
+        cell.add(
+            (("装载 Loads  ", GREY), ("; ".join(loads), None)), MINOR, INNER, where=pointer((*path, "loads"))
+        )
     return cell if cell.lines else None
 
 
@@ -307,7 +327,7 @@ def _charges(sheet: Sheet, boxes: Boxes) -> None:
         Column(f"{head}/to_station", 0.15, lambda n: boxes.one(*at, n, "to_station")),
         Column(f"{head}/payer", 0.16, lambda n: boxes.choice(*at, n, "payer")),
         Column(f"{head}/payer_name", 0.22, lambda n: boxes.name(*at, n, "payer_name")),
-        Column(f"{head}/amount", 0.19, lambda n: boxes.money(*at, n, "amount")),
+        Column(f"{head}/amount", 0.19, lambda n: boxes.money(*at, n, "amount", style=FIGURE)),
     ]
     boxes.table(sheet, at, columns)
     sums = (_C, "charges", "totals")

@@ -13,13 +13,13 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from api.domains.bills.paper.errors import PaperCharacterError
 from api.domains.bills.paper.pdf import Colour
 from api.domains.bills.paper.typeface import typeface
 
-__all__ = ["Line", "Piece", "Style", "broken", "can_print", "measured", "one_line"]
+__all__ = ["Line", "Piece", "Spans", "Style", "broken", "can_print", "measured", "one_line"]
 
 _NO_START: Final = frozenset("、。，．：；！？）〕］｝〉》」』】〗”’…·％％‰℃,.:;!?)]}%")
 _NO_END: Final = frozenset("（〔［｛〈《「『【〖“‘￥＄$([{#№")
@@ -28,18 +28,24 @@ _SHARED: Final = frozenset("“”‘’…—–·×‰′″※§°±")
 _BREAK_AFTER: Final = frozenset(" -/–—_")
 
 
+Spans: TypeAlias = tuple[tuple[str, Colour | None], ...]
+"""A text in parts, each in a colour of its own or in its style's."""
+
+
 @dataclass(frozen=True)
 class Style:
     """How a text looks.
 
     :ivar size: in points
     :ivar leading: from base line to base line, in points
+    :ivar right: whether it ends at the right border of its cell, as figures do
     """
 
     size: float
     leading: float
     colour: Colour
     bold: bool = False
+    right: bool = False
 
     def but(self, **changes: object) -> Style:
         """The same with changes."""
@@ -52,6 +58,7 @@ class Piece(NamedTuple):
     face: str
     text: str
     width: float
+    colour: Colour
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,7 @@ class _Character(NamedTuple):
     face: str
     width: int
     wide: bool
+    colour: Colour | None = None
 
 
 def can_print(character: str) -> bool:
@@ -84,13 +92,13 @@ def can_print(character: str) -> bool:
     return _looked_up(character, False) is not None
 
 
-def broken(text: str, style: Style, width: float, *, where: str = "") -> list[Line]:
+def broken(text: str | Spans, style: Style, width: float, *, where: str = "") -> list[Line]:
     """A text in lines no wider than this; at least one.
 
     :param where: what the text is, for the error
     :raises PaperCharacterError: a character cannot be drawn
     """
-    found = list(_characters(text, style.bold, where))
+    found = _spanned(text, style, where)
     room, lines, start = width * 1000 / style.size, [], 0
     while start < len(found):
         end = _end(found, start, room)
@@ -101,9 +109,9 @@ def broken(text: str, style: Style, width: float, *, where: str = "") -> list[Li
     return lines or [Line((), style)]
 
 
-def one_line(text: str, style: Style, *, where: str = "") -> Line:
+def one_line(text: str | Spans, style: Style, *, where: str = "") -> Line:
     """A text on one line, however long."""
-    return _line(list(_characters(text, style.bold, where)), style)
+    return _line(_spanned(text, style, where), style)
 
 
 def measured(text: str, style: Style) -> float:
@@ -136,12 +144,24 @@ def _line(characters: list[_Character], style: Style) -> Line:
         characters = characters[:-1]
     start = 0
     for place in range(1, len(characters) + 1):
-        if place == len(characters) or characters[place].face != characters[start].face:
+        first = characters[start]
+        if place == len(characters) or characters[place][1::3] != first[1::3]:  # face and colour
             part = characters[start:place]
             width = sum(one.width for one in part) * style.size / 1000
-            pieces.append(Piece(part[0].face, "".join(one.text for one in part), width))
+            text = "".join(one.text for one in part)
+            pieces.append(Piece(first.face, text, width, first.colour or style.colour))
             start = place
     return Line(tuple(pieces), style)
+
+
+def _spanned(text: str | Spans, style: Style, where: str) -> list[_Character]:
+    if isinstance(text, str):
+        return list(_characters(text, style.bold, where))
+    return [
+        character._replace(colour=colour)
+        for part, colour in text
+        for character in _characters(part, style.bold, where)
+    ]
 
 
 def _characters(text: str, bold: bool, where: str) -> Iterator[_Character]:

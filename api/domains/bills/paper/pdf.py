@@ -1,7 +1,7 @@
 """A PDF written piece by piece, the same to the byte for the same calls (ISO 32000-1).
 
-Nothing is compressed, dated by a clock or drawn by lot: whoever draws the same pages has the same file, whatever
-the version of any library (docs/decisions/0010-bill-paper.md).
+Nothing is compressed, dated by a clock or drawn by lot: whoever draws the same pages has the same file,
+whatever the version of any library (docs/decisions/0010-bill-paper.md).
 
 >>> pdf = Pdf(title="Bill", language="zh-CN", producer="Landbridge bill paper/1", moment=0)
 >>> page = pdf.page()
@@ -41,15 +41,11 @@ class Page:
         """A text on its base line; the typeface must have its characters."""
         codes = self._codes[face]
         hexed = "".join(f"{codes.setdefault(c, len(codes) + 1):04X}" for c in text)
-        self._drawn.append(
-            f"BT {_rgb(colour)} rg /{face} {size:.2f} Tf {x:.2f} {y:.2f} Td <{hexed}> Tj ET"
-        )
+        self._drawn.append(f"BT {_rgb(colour)} rg /{face} {size:.2f} Tf {x:.2f} {y:.2f} Td <{hexed}> Tj ET")
 
     def rule(self, x: float, y: float, to_x: float, to_y: float, width: float, colour: Colour) -> None:
         """A straight line."""
-        self._drawn.append(
-            f"{_rgb(colour)} RG {width:.2f} w {x:.2f} {y:.2f} m {to_x:.2f} {to_y:.2f} l S"
-        )
+        self._drawn.append(f"{_rgb(colour)} RG {width:.2f} w {x:.2f} {y:.2f} m {to_x:.2f} {to_y:.2f} l S")
 
     def fill(self, x: float, y: float, width: float, height: float, colour: Colour) -> None:
         """A filled rectangle by its lower left corner."""
@@ -143,7 +139,8 @@ class Pdf:
             '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
             '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"'
             ' xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/">\n'
-            f'<dc:title><rdf:Alt><rdf:li xml:lang="x-default">{escape(self._title)}</rdf:li></rdf:Alt></dc:title>\n'
+            f'<dc:title><rdf:Alt><rdf:li xml:lang="x-default">{escape(self._title)}</rdf:li></rdf:Alt>'
+            "</dc:title>\n"
             f"<xmp:CreateDate>{date}</xmp:CreateDate><xmp:ModifyDate>{date}</xmp:ModifyDate>"
             f"<pdf:Producer>{escape(self._producer)}</pdf:Producer>\n"
             '</rdf:Description></rdf:RDF></x:xmpmeta>\n<?xpacket end="r"?>'
@@ -219,9 +216,7 @@ def _font(body: _Objects, face: str, characters: list[str]) -> int:
 def _to_unicode(characters: list[str]) -> bytes:
     lines = [f"<{code:04X}> <{c.encode('utf-16-be').hex().upper()}>" for code, c in enumerate(characters, 1)]
     blocks = [lines[start : start + 100] for start in range(0, len(lines), 100)]
-    mapped = "\n".join(
-        f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar" for block in blocks
-    )
+    mapped = "\n".join(f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar" for block in blocks)
     return (
         "/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n"
         "/CIDSystemInfo <</Registry (Adobe) /Ordering (UCS) /Supplement 0>> def\n"

@@ -1,10 +1,10 @@
 """Pages filled from above: rows of boxes, tables that go on over pages, headings that stay with what follows.
 
-Everything is made of cells, a cell of lines, and a row is as high as its highest cell. A row that does not fit
-goes to the next page; one that fits no page is split between lines. Nothing is ever cut off or drawn over.
+Everything is made of cells, a cell of lines, and a row is as high as its highest cell. A row that does not
+fit goes to the next page; one that fits no page is split between lines. Nothing is cut off or drawn over.
 
->>> sheet = Sheet(pdf, head="Railway bill", limit=400)                # doctest: +SKIP
->>> sheet.row([cell_of("left"), cell_of("right")], [0.5, 0.5])        # doctest: +SKIP
+>>> sheet = Sheet(pdf, lambda page, number: TOP, limit=400)          # doctest: +SKIP
+>>> sheet.row([Cell([line]), Cell([other])], [0.5, 0.5])             # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from api.domains.bills.paper.errors import PaperLongError
-from api.domains.bills.paper.lines import Line, Style, broken
+from api.domains.bills.paper.lines import Line, Spans, Style, broken
 from api.domains.bills.paper.pdf import HEIGHT, WIDTH, Colour, Page, Pdf
 
 __all__ = ["BLACK", "BOTTOM", "GREY", "INNER", "LEFT", "NAVY", "PAD", "PALE", "RULE", "TOP", "Cell", "Sheet"]
@@ -40,7 +40,7 @@ class Cell:
 
     lines: list[Line] = field(default_factory=list)
 
-    def add(self, text: str, style: Style, width: float, *, where: str = "") -> Cell:
+    def add(self, text: str | Spans, style: Style, width: float, *, where: str = "") -> Cell:
         """Text in as many lines as it takes in a cell of this width."""
         self.lines += broken(text, style, width - 2 * PAD, where=where)
         return self
@@ -112,9 +112,7 @@ class Sheet:
                 return
             self.turn()
 
-    def table(
-        self, heads: Sequence[Cell], shares: Sequence[float], rows: Sequence[Sequence[Cell]]
-    ) -> None:
+    def table(self, heads: Sequence[Cell], shares: Sequence[float], rows: Sequence[Sequence[Cell]]) -> None:
         """A table whose heads stand again on each new page.
 
         A row of one cell is as wide as the table.
@@ -137,7 +135,7 @@ class Sheet:
         if fill is not None:
             self._page.fill(LEFT, below, sum(widths), height, fill)
         for lines, width in zip(rows, widths, strict=True):
-            self.draw(lines, x + PAD, self.y - PAD)
+            self.draw(lines, x + PAD, self.y - PAD, width - 2 * PAD)
             self._page.rule(x, self.y, x, below, _THIN, RULE)
             x += width
         self._page.rule(x, self.y, x, below, _THIN, RULE)
@@ -145,14 +143,17 @@ class Sheet:
         self._page.rule(LEFT, below, x, below, _THIN, RULE)
         self.y = below
 
-    def draw(self, lines: Sequence[Line], x: float, top: float) -> None:
-        """Lines one below the other, from their upper left corner."""
+    def draw(self, lines: Sequence[Line], x: float, top: float, width: float = 0.0) -> None:
+        """Lines one below the other, from their upper left corner.
+
+        :param width: of the cell, for those that end at its right border
+        """
         for line in lines:
             style = line.style
             base = top - style.leading + (style.leading - style.size * 0.72) / 2
-            at = x
+            at = x + width - line.width if style.right else x
             for piece in line.pieces:
-                self._page.text(at, base, style.size, style.colour, piece.face, piece.text)
+                self._page.text(at, base, style.size, piece.colour, piece.face, piece.text)
                 at += piece.width
             top -= style.leading
 

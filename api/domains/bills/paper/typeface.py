@@ -1,7 +1,7 @@
 """The typefaces that bills are printed in: which characters they have, how wide those are, and parts of them.
 
-They are TrueType files made by ``scripts/fonts``, with plain outlines and one table of characters, so a part is
-a matter of copying, and the same characters give the same bytes with any version of any library.
+They are TrueType files made by ``scripts/fonts``, with plain outlines and one table of characters, so a part
+is a matter of copying, and the same characters give the same bytes with any version of any library.
 
 >>> chinese = typeface("C")
 >>> chinese.width("重"), chinese.has("𠅤")
@@ -25,7 +25,7 @@ FACES: Final = {
     "C": "NotoSansSC-Regular",
     "CB": "NotoSansSC-Bold",
 }
-"""Latin, Greek and Cyrillic, and Chinese, each in two weights; the bold Chinese has the commonest characters."""
+"""Latin, Greek and Cyrillic, and Chinese, in two weights; the bold Chinese has the commonest characters."""
 
 
 class Metrics(NamedTuple):
@@ -68,7 +68,7 @@ class Typeface:
 
     def width(self, character: str) -> int:
         """A character's width in thousandths of the size; it must have it."""
-        return round(self._advance(self._known(character)) * 1000 / self._units)
+        return round(self._advance(self._known(character)) * 1000 / int(self._units))
 
     def part(self, characters: Sequence[str]) -> bytes:
         """A TrueType file with these characters alone: the first one's glyph has the number 1, and so on."""
@@ -129,7 +129,7 @@ def _tables(data: bytes) -> dict[str, bytes]:
 def _groups(table: bytes) -> list[tuple[int, int, int]]:
     (start,) = struct.unpack_from(">I", table, 8)  # the only one, and of the form 12
     (count,) = struct.unpack_from(">I", table, start + 12)
-    return list(struct.iter_unpack(">III", table[start + 16 : start + 16 + 12 * count]))  # type: ignore[arg-type]
+    return list(struct.iter_unpack(">III", table[start + 16 : start + 16 + 12 * count]))
 
 
 def _file(tables: dict[str, bytes]) -> bytes:
@@ -151,7 +151,7 @@ def _file(tables: dict[str, bytes]) -> bytes:
 
 def _sum(table: bytes) -> int:
     padded = table + bytes(-len(table) % 4)
-    return sum(struct.unpack(f">{len(padded) // 4}I", padded)) & 0xFFFFFFFF
+    return int(sum(struct.unpack(f">{len(padded) // 4}I", padded))) & 0xFFFFFFFF
 
 
 @cache

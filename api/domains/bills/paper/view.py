@@ -1,7 +1,7 @@
 """What a bundle shows of a document: the whole, or chosen fields; asked by path, the same way for both.
 
-A field that is not there was left out of the document, where the whole is shown; where fields are shown alone,
-nothing can be said of it. What was never asked for is given at the end, so that no field is left undrawn.
+A field that is not there was left out of the document, where the whole is shown; where fields are shown
+alone, nothing can be said of it. What was never asked for is given at the end: no field is left undrawn.
 
 >>> view = View.of(bundle)                     # doctest: +SKIP
 >>> view.leaf("consignment", "goods", 0, "hs")  # doctest: +SKIP

@@ -104,7 +104,8 @@ TEXTS: Final[dict[str, Both]] = {
     "rest-rows": Both("其余各行（如有）未示", "further lines, if any, are not shown"),
     "fields-alone": Both(
         "本件仅出示部分栏目；未示之栏不表示其内容有无。",
-        "Chosen fields alone are shown; of a box that is not shown nothing is said, not even that it is empty.",
+        "Chosen fields alone are shown; of a box that is not shown (未示) nothing is said, "
+        "not even that it is empty.",
     ),
     "part.note": Both("运单各栏", "Boxes of the consignment note"),
     "part.way": Both("运输", "Carriage"),
@@ -157,13 +158,14 @@ TEXTS: Final[dict[str, Both]] = {
     "genesis": Both("创世块", "genesis"),
     "bytes": Both("字节", "bytes"),
     "how": Both(
-        "本文件各页由所附证明文件（landbridge-bundle.json）生成，页面本身不证明任何事项。核验：landbridge verify "
-        "FILE.pdf --trust TRUST --rpc NODE。该命令重绘各页并逐字节比对，重算单证摘要，并向链查询行为、签名与状态。"
+        "本文件各页由所附证明文件（landbridge-bundle.json）生成，页面本身不证明任何事项。"
+        "核验：landbridge verify FILE.pdf --trust TRUST --rpc NODE。"
+        "该命令重绘各页并逐字节比对，重算单证摘要，并向链查询行为、签名与状态。"
         "二维码载明链号、登记合约与提单摘要。",
         "These pages are made from the attached proof bundle (landbridge-bundle.json) and prove nothing by "
-        "themselves. To verify: landbridge verify FILE.pdf --trust TRUST --rpc NODE. It draws the pages anew and "
-        "compares them to the byte, computes the document's digest anew, and asks the chain for acts, signatures "
-        "and state. The QR code names the chain, the registry's contract and the bill's digest.",
+        "themselves. To verify: landbridge verify FILE.pdf --trust TRUST --rpc NODE. It draws the pages anew "
+        "and compares them to the byte, computes the document's digest anew, and asks the chain for acts, "
+        "signatures and state. The QR code names the chain, the registry's contract and the bill's digest.",
     ),
     "page": Both("第 {page} 页，共 {pages} 页", "page {page} of {pages}"),
     "attachment": Both("提单证明文件", "Proof bundle of the bill"),
