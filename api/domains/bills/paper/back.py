@@ -6,23 +6,39 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from api.domains.bills.bundle import BillBundle
 from api.domains.bills.paper.boxes import FAINT, LABEL, MINOR, VALUE, Boxes, headed
-from api.domains.bills.paper.sheet import INNER, Cell, Sheet
+from api.domains.bills.paper.errors import PaperDocumentError
+from api.domains.bills.paper.lines import Style
+from api.domains.bills.paper.sheet import BLACK, GREY, INNER, PALE, Cell, Sheet
 from api.domains.bills.paper.story import Step, Story
-from api.domains.bills.paper.words import ACTS, CHOICES, FIELDS, TEXTS, Both
+from api.domains.bills.paper.words import ACTS, CHOICES, FIELDS, STATES, TEXTS, Both
+from api.domains.bills.rules import LIVE
 from chain.canonical import pointer
 
-__all__ = ["Parties", "draw_back", "moment"]
+__all__ = ["Parties", "draw_back", "draw_standing", "moment"]
+
+
+_STANDING: Final = Style(8.6, 11.6, BLACK, bold=True)
+_WARNING: Final = (62, 8, 10)
+_LONGEST_NAME: Final = 300
 
 
 class Parties:
-    """The parties' names as the bundle's profiles give them."""
+    """The parties' names as the bundle's profiles give them.
+
+    :raises PaperDocumentError: one is longer than any party's
+    """
 
     def __init__(self, bundle: BillBundle) -> None:
         self._profiles = {profile.party: profile.content for profile in bundle.profiles}
+        for party, content in self._profiles.items():
+            if any(len(text) > _LONGEST_NAME for text in content.values()):
+                raise PaperDocumentError(
+                    f"the profile of party {party} is longer than any", params={"where": f"/profiles/{party}"}
+                )
 
     def named(self, party: int | None) -> str:
         """A party by number and names; the issuer where nothing is shown of it."""
@@ -39,7 +55,8 @@ def moment(seconds: int) -> str:
 
 def draw_back(sheet: Sheet, boxes: Boxes, bundle: BillBundle, story: Story) -> None:
     """Draw all that follows the face, on pages of its own."""
-    sheet.turn()
+    if boxes.view.whole or boxes.view.has("clauses"):
+        sheet.turn()
     _clauses(sheet, boxes)
     _other(sheet, boxes)
     sheet.turn()
@@ -111,25 +128,26 @@ def _acts(sheet: Sheet, bundle: BillBundle, story: Story) -> None:
         _label(TEXTS[f"column.{key}"], share)
         for key, share in zip(("number", "act", "by", "what", "block", "time", "key"), shares, strict=True)
     ]
-    rows = []
-    for number, step in enumerate(story.steps, 1):
-        act = ACTS[step.act]
-        texts = [
-            [str(number)],
-            [act.zh, act.en],
-            [parties.named(party) for party in step.by],
-            _what(step, parties),
-            [str(step.block)],
-            [moment(step.time)],
-            [f"{key[:10]}…{key[-6:]}" for key in step.keys],
-        ]
-        rows.append(
-            [
-                _cell(lines, share, bold=place == 1)
-                for place, (lines, share) in enumerate(zip(texts, shares, strict=True))
-            ]
-        )
+    rows = (_row(number, step, parties, shares) for number, step in enumerate(story.steps, 1))
     sheet.table(heads, shares, rows)
+    draw_standing(sheet, bundle, story)
+
+
+def _row(number: int, step: Step, parties: Parties, shares: list[float]) -> list[Cell]:
+    act = ACTS[step.act]
+    texts = [
+        [str(number)],
+        [act.zh, act.en],
+        [parties.named(party) for party in step.by],
+        _what(step, parties),
+        [str(step.block)],
+        [moment(step.time)],
+        [f"{key[:10]}…{key[-6:]}" for key in step.keys],
+    ]
+    return [
+        _cell(lines, share, bold=place == 1)
+        for place, (lines, share) in enumerate(zip(texts, shares, strict=True))
+    ]
 
 
 def _what(step: Step, parties: Parties) -> list[str]:
@@ -152,6 +170,29 @@ def _valued(name: str, value: Any) -> str:
         digits = value.hex()
         return f"0x{digits[:8]}…{digits[-6:]}"
     return moment(value) if name == "expiry" else str(value)
+
+
+def draw_standing(sheet: Sheet, bundle: BillBundle, story: Story) -> None:
+    """How the bill stands after the last act shown, marked as what it is: a snapshot."""
+    parties, last = Parties(bundle), story.steps[-1]
+    live = story.state in {state.name.lower() for state in LIVE}
+    cell = Cell()
+    for language in ("zh", "en"):
+        said = getattr(TEXTS["standing"], language).format(
+            block=last.block, time=moment(last.time), state=getattr(STATES[story.state], language)
+        )
+        if not live:
+            said += ("，" if language == "zh" else ", ") + getattr(TEXTS["not-live"], language)
+        held = getattr(TEXTS["held-by"], language).format(party=parties.named(story.holder))
+        said += ("，" if language == "zh" else ", ") + held
+        if story.offeree is not None:
+            offered = getattr(TEXTS["offered"], language).format(party=parties.named(story.offeree))
+            said += ("，" if language == "zh" else ", ") + offered
+        style = _STANDING if live else _STANDING.but(colour=_WARNING)
+        cell.add(said, style, INNER, where="/profiles")
+    for text in TEXTS["snapshot"]:
+        cell.add(text, MINOR.but(colour=GREY), INNER)
+    sheet.row([cell], [1.0], fill=PALE)
 
 
 def _parties(sheet: Sheet, bundle: BillBundle) -> None:
@@ -181,7 +222,7 @@ def _parties(sheet: Sheet, bundle: BillBundle) -> None:
 def _proof(sheet: Sheet, boxes: Boxes, bundle: BillBundle) -> None:
     headed(sheet, TEXTS["part.proof"])
     chain, head = bundle.chain, bundle.head
-    where = [f"chain {chain.id}", f"{_both('genesis')} {chain.genesis}"]
+    where = [f"链 chain {chain.id}", f"{_both('genesis')} {chain.genesis}"]
     where += [f"{name} {address}" for name, address in sorted(chain.contracts.items())]
     log = [
         f"{head.size} {_both('size')} · {_both('block')} {head.block}",

@@ -14,16 +14,15 @@ from typing import Final
 import segno
 
 from api.domains.bills.bundle import BillBundle
-from api.domains.bills.paper.back import Parties, draw_back, moment
-from api.domains.bills.paper.boxes import FAINT, LABEL, MINOR, Boxes
+from api.domains.bills.paper.back import draw_back, draw_standing
+from api.domains.bills.paper.boxes import FAINT, LABEL, Boxes
 from api.domains.bills.paper.front import draw_face
 from api.domains.bills.paper.lines import Style, one_line
 from api.domains.bills.paper.pdf import Page, Pdf
-from api.domains.bills.paper.sheet import BLACK, BOTTOM, GREY, INNER, LEFT, NAVY, PALE, RULE, TOP, Cell, Sheet
+from api.domains.bills.paper.sheet import BOTTOM, INNER, LEFT, NAVY, RULE, TOP, Cell, Sheet
 from api.domains.bills.paper.story import Story
 from api.domains.bills.paper.view import View
-from api.domains.bills.paper.words import STATES, TEXTS
-from api.domains.bills.rules import LIVE
+from api.domains.bills.paper.words import TEXTS
 from api.kernel.bundles import read_bundle
 
 __all__ = ["ATTACHMENT", "MAX_PAGES", "MEDIA_TYPE", "VERSION", "draw", "locator"]
@@ -38,8 +37,6 @@ _TITLE: Final = Style(21.0, 26.0, NAVY, bold=True)
 _ENGLISH: Final = Style(10.6, 14.0, NAVY, bold=True)
 _TAG: Final = Style(8.0, 11.0, (100, 100, 100), bold=True)
 _SLIM: Final = Style(8.0, 11.0, NAVY, bold=True)
-_STANDING: Final = Style(8.6, 11.6, BLACK, bold=True)
-_WARNING: Final = (62, 8, 10)
 _CODE: Final = 76.0
 
 
@@ -69,7 +66,8 @@ def draw(raw: bytes) -> bytes:
         moment=story.steps[-1].time,
     )
     sheet = Sheet(pdf, partial(_begin, bundle, boxes, named), limit=MAX_PAGES)
-    _standing(sheet, bundle, story)
+    draw_standing(sheet, bundle, story)
+    sheet.skip(5.0)
     if not view.whole:
         told = Cell()
         for text in TEXTS["fields-alone"]:
@@ -127,30 +125,6 @@ def _code(page: Page, text: str, x: float, y: float) -> None:
                 below = y + _CODE - (place + 1) * side
                 page.fill(x + start * side, below, (column - start) * side, side, (0, 0, 0))
                 start = None
-
-
-def _standing(sheet: Sheet, bundle: BillBundle, story: Story) -> None:
-    """How the bill stands after the last act shown, marked as what it is: a snapshot."""
-    parties, last = Parties(bundle), story.steps[-1]
-    live = story.state in {state.name.lower() for state in LIVE}
-    cell = Cell()
-    for language in ("zh", "en"):
-        said = getattr(TEXTS["standing"], language).format(
-            block=last.block, time=moment(last.time), state=getattr(STATES[story.state], language)
-        )
-        if not live:
-            said += ("，" if language == "zh" else ", ") + getattr(TEXTS["not-live"], language)
-        held = getattr(TEXTS["held-by"], language).format(party=parties.named(story.holder))
-        said += ("，" if language == "zh" else ", ") + held
-        if story.offeree is not None:
-            offered = getattr(TEXTS["offered"], language).format(party=parties.named(story.offeree))
-            said += ("，" if language == "zh" else ", ") + offered
-        style = _STANDING if live else _STANDING.but(colour=_WARNING)
-        cell.add(said, style, INNER, where="/profiles")
-    for text in TEXTS["snapshot"]:
-        cell.add(text, MINOR.but(colour=GREY), INNER)
-    sheet.row([cell], [1.0], fill=PALE)
-    sheet.skip(5.0)
 
 
 def _end(page: Page, bundle: BillBundle, number: int, pages: int) -> None:

@@ -1,7 +1,7 @@
 """Takes the attached file out of a PDF, in a process of its own that bounds its time and memory.
 
 A PDF may come from anyone, and a library that reads all of them can be led astray in ways that nobody has
-thought of yet. So this file is run by :mod:`api.domains.bills.paper.reading` as a program: the PDF on standard
+thought of yet. So this file is run by :mod:`api.domains.bills.paper.reading` as a program: PDF on standard
 input; on standard output one line of JSON, then the attached file. It imports nothing of this project.
 
 >>> take(b"no PDF")

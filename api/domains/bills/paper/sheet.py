@@ -9,8 +9,9 @@ fit goes to the next page; one that fits no page is split between lines. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from api.domains.bills.paper.errors import PaperLongError
@@ -112,16 +113,19 @@ class Sheet:
                 return
             self.turn()
 
-    def table(self, heads: Sequence[Cell], shares: Sequence[float], rows: Sequence[Sequence[Cell]]) -> None:
+    def table(self, heads: Sequence[Cell], shares: Sequence[float], rows: Iterable[Sequence[Cell]]) -> None:
         """A table whose heads stand again on each new page.
 
-        A row of one cell is as wide as the table.
+        A row of one cell is as wide as the table. Rows are asked for one by one: a table that fills too many
+        pages ends before all of it is made.
         """
-        first = max(cell.height for cell in rows[0]) if rows else 0.0
-        self.need(max(cell.height for cell in heads) + min(first, 60.0) + 4 * PAD)
+        rows = iter(rows)
+        first = next(rows, None)
+        height = max(cell.height for cell in first) if first else 0.0
+        self.need(max(cell.height for cell in heads) + min(height, 60.0) + 4 * PAD)
         self.row(heads, shares, fill=PALE)
         self._repeat = lambda: self._boxes([cell.lines for cell in heads], [INNER * s for s in shares], PALE)
-        for cells in rows:
+        for cells in chain([first] if first else [], rows):
             self.row(cells, shares if len(cells) == len(shares) else [1.0])
         self._repeat = None
 

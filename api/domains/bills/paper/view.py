@@ -107,7 +107,7 @@ def _flat(document: dict[str, Any]) -> dict[Path, Leaf]:
 
 def _chosen(fields: list[dict[str, Any]]) -> dict[Path, Leaf]:
     found: dict[Path, Leaf] = {}
-    empty = set()
+    empty, size = set(), 0
     for field in fields:
         steps, value = field.get("path"), field.get("value")
         if not isinstance(steps, list) or not all(type(step) in (str, int) for step in steps):
@@ -126,4 +126,7 @@ def _chosen(fields: list[dict[str, Any]]) -> dict[Path, Leaf]:
             raise PaperDocumentError(f"no field of a bill, at {where}", params={"where": where})
         else:
             found[path] = value
+            size += len(str(value))
+    if size > _LARGEST:
+        raise PaperDocumentError("the fields shown are larger than any bill", params={"where": ""})
     return found
