@@ -110,7 +110,7 @@ def _chosen(fields: list[dict[str, Any]]) -> dict[Path, Leaf]:
     empty, size = set(), 0
     for field in fields:
         steps, value = field.get("path"), field.get("value")
-        if not isinstance(steps, list) or not all(type(step) in (str, int) for step in steps):
+        if not isinstance(steps, list) or not steps or not all(type(step) in (str, int) for step in steps):
             raise PaperDocumentError("a field has no path", params={"where": ""})
         path = tuple(steps)
         where = pointer(path)[:200]
