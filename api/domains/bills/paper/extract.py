@@ -24,7 +24,7 @@ from pypdf import PdfReader, apply_configuration
 from pypdf.errors import LimitReachedError
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, StreamObject
 
-__all__ = ["MAX_ATTACHED", "MAX_PAGES", "Refusal", "take"]
+__all__ = ["MAX_ATTACHED", "MAX_PAGES", "Refusal", "bound", "take"]
 
 NAME: Final = "landbridge-bundle.json"
 KIND: Final = "/application/json"
@@ -66,20 +66,19 @@ def take(data: bytes) -> tuple[bytes, str | None]:
 
 def _attached(reader: PdfReader) -> bytes:
     catalogue = _dictionary(reader.trailer["/Root"])
-    in_tree = dict(_named_files(catalogue))
-    found = {key: spec for spec in in_tree.values() for key in _streams(spec)}
-    for spec in (*_array(catalogue, "/AF"), *_of_pages(catalogue)):
-        found |= {key: _dictionary(spec) for key in _streams(_dictionary(spec))}
+    named = list(_named_files(catalogue))
+    hung = map(_dictionary, (*_array(catalogue, "/AF"), *_of_pages(catalogue)))
+    found = {key for spec in (*(spec for _, spec in named), *hung) for key in _streams(spec)}
     if not found:
         raise Refusal("missing")
-    if len(found) > 1 or len(in_tree) > 1:
+    if len(found) > 1 or len(named) > 1:
         raise Refusal("several")
-    if list(in_tree) != [NAME]:
+    if [name for name, _ in named] != [NAME]:
         raise Refusal("other")
-    spec = in_tree[NAME]
+    spec = named[0][1]
     stream = _dictionary(spec["/EF"])["/F"].get_object()
-    named = {str(spec[key].get_object()) for key in ("/F", "/UF") if key in spec}
-    if named != {NAME} or not isinstance(stream, StreamObject) or stream.get("/Subtype") != KIND:
+    names = {str(spec[key].get_object()) for key in ("/F", "/UF") if key in spec}
+    if names != {NAME} or not isinstance(stream, StreamObject) or stream.get("/Subtype") != KIND:
         raise Refusal("other")
     if stream.get("/Filter") not in (None, NameObject("/FlateDecode")) or "/DecodeParms" in stream:
         raise Refusal("malformed")
@@ -173,10 +172,15 @@ def _producer(reader: PdfReader) -> str | None:
     return str(told.get_object())[:200] if told is not None else None
 
 
+def bound(seconds: int, memory: int) -> None:
+    """Let the system end this process when it has taken so many seconds of a processor, or more memory."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
+
 def main() -> int:
     """Read a PDF from standard input, answer on standard output."""
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    bound(_SECONDS, _MEMORY)
     logging.disable(logging.CRITICAL)
     content = b""
     try:

@@ -157,5 +157,8 @@ def _sum(table: bytes) -> int:
 @cache
 def typeface(face: str) -> Typeface:
     """A typeface by its key of `FACES`."""
-    name = FACES[face]
-    return Typeface(name, (files(__package__) / "fonts" / f"{name}.ttf").read_bytes())
+    return Typeface(FACES[face], _read(FACES[face]))
+
+
+def _read(name: str) -> bytes:
+    return (files(__package__) / "fonts" / f"{name}.ttf").read_bytes()

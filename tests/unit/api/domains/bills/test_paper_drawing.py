@@ -469,7 +469,8 @@ def test_a_bill_of_many_pages_is_whole_and_one_of_too_many_refused():
     assert text.count("Ж") == 8 * 170
     assert 20 < len(contents_of(paper)) <= MAX_PAGES
     _inside(paper)
-    moves = [("Transfer", 2 + n % 2 * 2, {"to": 4 - n % 2 * 2}) for n in range(9_999)]
+    moves = [("Transfer", 2 + n % 2 * 2, {"to": 4 - n % 2 * 2}) for n in range(6_000)]
+    names = [(party, "x" * 300, "重" * 300, "CN") for party in (1, 2, 4)]
+    raw = make_bundle(sample(SAMPLES[0]), acts=[TRANSFERRED[0], *moves], names=names)
     with pytest.raises(PaperLongError):
-        names = [(party, "x" * 300, "重" * 300, "CN") for party in (1, 2, 4)]
-        draw(make_bundle(sample(SAMPLES[0]), acts=[TRANSFERRED[0], *moves], names=names))
+        draw(raw)
