@@ -137,8 +137,8 @@ def _looping_pages(writer: PdfWriter) -> None:
     tree.get_object()["/Kids"].append(tree)
 
 
-def _bomb(writer: PdfWriter, size: int = 3_000_000_000) -> None:
-    """A file of three gigabytes in three megabytes."""
+def _bomb(writer: PdfWriter, size: int = 400_000_000) -> None:
+    """A file of four hundred megabytes in four hundred kilobytes."""
     spec = _attach(writer)
     packer = zlib.compressobj(9)
     block = packer.compress(bytes(1 << 20))
@@ -257,17 +257,14 @@ def test_bombs_elsewhere_in_the_file_do_no_harm():
     """Streams that nothing leads to are not unpacked; those of which the file is made are, within bounds."""
     zeros = zlib.compress(bytes(200 << 20), 9)
     packed = zlib.compress(zeros, 9)
-    stream = b"<</Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length %d>>\nstream\n%b\nendstream"
-    data = _by_hand(_CATALOGUE, _PAGES, stream % (len(zeros), zeros))
+    stream = b"<</Type /%b %b /Length %d>>\nstream\n%b\nendstream"
+    once, twice = b"/N 1 /First 4 /Filter /FlateDecode", b"/N 1 /First 4 /Filter [/FlateDecode /FlateDecode]"
+    data = _by_hand(_CATALOGUE, _PAGES, stream % (b"ObjStm", once, len(zeros), zeros))
     assert _code(data) == "paper-attachment-missing"
-    twice = b"<</Type /ObjStm /N 1 /First 4 /Filter [/FlateDecode /FlateDecode] /Length %d>>\nstream\n%b\nendstream"
-    assert _code(_by_hand(_CATALOGUE, _PAGES, twice % (len(packed), packed))) == "paper-attachment-missing"
-    table = (
-        b"<</Type /XRef /Size 9 /W [1 2 1] /Root 1 0 R /Filter /FlateDecode /Length %d>>\nstream\n%b\nendstream"
-        % (len(zeros), zeros)
-    )
-    made = b"%PDF-1.7\n1 0 obj\n" + table + b"\nendobj\nstartxref\n9\n%%EOF\n"
-    assert _code(made) == "paper-malformed"
+    data = _by_hand(_CATALOGUE, _PAGES, stream % (b"ObjStm", twice, len(packed), packed))
+    assert _code(data) == "paper-attachment-missing"
+    table = stream % (b"XRef", b"/Size 9 /W [1 2 1] /Root 1 0 R /Filter /FlateDecode", len(zeros), zeros)
+    assert _code(b"%PDF-1.7\n1 0 obj\n" + table + b"\nendobj\nstartxref\n9\n%%EOF\n") == "paper-malformed"
 
 
 def test_a_file_larger_than_any_is_refused_unread():
@@ -321,8 +318,8 @@ def test_what_another_version_drew_is_unknown_and_what_another_program_wrote_fai
 
 
 def test_without_typefaces_nothing_is_said(monkeypatch: pytest.MonkeyPatch):
-    def gone(name: str) -> Any:
-        raise FileNotFoundError(name)
+    def gone(*_: object) -> Any:
+        raise FileNotFoundError("no-such-face.ttf")
 
     monkeypatch.setattr(drawing, "draw_face", gone)
     assert check_pages(Paper(PAPER, BUNDLE, VERSION)).result is Result.UNKNOWN
