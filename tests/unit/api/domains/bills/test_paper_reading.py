@@ -26,9 +26,9 @@ from api.domains.bills.paper import (
     Paper,
     check_pages,
     draw,
-    drawing,
     extract,
     is_paper,
+    lines,
     read_paper,
     reading,
     typeface,
@@ -318,13 +318,15 @@ def test_what_another_version_drew_is_unknown_and_what_another_program_wrote_fai
 
 
 def test_without_typefaces_nothing_is_said(monkeypatch: pytest.MonkeyPatch):
-    def gone(*_: object) -> Any:
-        raise FileNotFoundError("no-such-face.ttf")
-
-    monkeypatch.setattr(drawing, "draw_face", gone)
-    assert check_pages(Paper(PAPER, BUNDLE, VERSION)).result is Result.UNKNOWN
-    with pytest.raises(FileNotFoundError):
-        typeface._read("no-such-face")
+    caches = (typeface.typeface, lines._looked_up)
+    monkeypatch.setitem(typeface.FACES, "C", "no-such-face")
+    try:
+        for cache in caches:
+            cache.cache_clear()
+        assert check_pages(Paper(PAPER, BUNDLE, VERSION)).result is Result.UNKNOWN
+    finally:
+        for cache in caches:
+            cache.cache_clear()
 
 
 def test_no_change_of_a_byte_and_no_cut_passes():
