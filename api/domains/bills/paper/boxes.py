@@ -208,9 +208,7 @@ class Boxes:
             told = TEXTS["rest-rows"]
             rows.append([Cell().add(f"{told.zh} {told.en}", FAINT, INNER)])
         named = self.label(head, 1.0, style=_TITLED)
-        sheet.need(named.height + 60.0)
-        sheet.row([named], [1.0])
-        sheet.table(heads, shares, rows)
+        sheet.table(heads, shares, rows, named=named)
 
     def _said(self, column: Column, place: int, up: int) -> Cell:
         cell = Cell()

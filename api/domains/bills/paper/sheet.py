@@ -113,16 +113,29 @@ class Sheet:
                 return
             self.turn()
 
-    def table(self, heads: Sequence[Cell], shares: Sequence[float], rows: Iterable[Sequence[Cell]]) -> None:
-        """A table whose heads stand again on each new page.
+    def table(
+        self,
+        heads: Sequence[Cell],
+        shares: Sequence[float],
+        rows: Iterable[Sequence[Cell]],
+        *,
+        named: Cell | None = None,
+    ) -> None:
+        """A table whose heads stand again on each new page, and never alone at the foot of one.
 
         A row of one cell is as wide as the table. Rows are asked for one by one: a table that fills too many
         pages ends before all of it is made.
+
+        :param named: what stands above the heads
         """
         rows = iter(rows)
         first = next(rows, None)
-        height = max(cell.height for cell in first) if first else 0.0
-        self.need(max(cell.height for cell in heads) + min(height, 60.0) + 4 * PAD)
+        above = [cell for cell in (named,) if cell is not None]
+        height = sum(cell.height + 2 * PAD for cell in (*above, max(heads, key=lambda cell: cell.height)))
+        needed = max(cell.height for cell in first) + 2 * PAD if first else 0.0
+        self.need(height + (needed if height + needed <= self._room() else _LEAST))
+        for cell in above:
+            self.row([cell], [1.0])
         self.row(heads, shares, fill=PALE)
         self._repeat = lambda: self._boxes([cell.lines for cell in heads], [INNER * s for s in shares], PALE)
         for cells in chain([first] if first else [], rows):
