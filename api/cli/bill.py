@@ -198,21 +198,53 @@ def bundle(
     field: Annotated[list[str] | None, typer.Option("--field", metavar="POINTER")] = None,
 ) -> None:
     """Fetch a bill's proof bundle, which anyone can verify without a gateway."""
-    from api.cli.files import read_bill_file, write_new
+    from api.cli.files import write_new
 
-    body: dict[str, Any] = {"fields": field} if field else {}
-    if _BILL.fullmatch(what.strip().lower()):
-        identity = bill_id(what)
-    else:
-        content = read_bill_file(what)
-        identity = bill_id(content["bill"])
-        body |= {name: content[name] for name in ("document", "seed")}
+    identity, body = _shown(what, field)
     raw = run.gateway.bundle(identity, body)
     # A bundle of the whole document shows it to whoever has the file: its owner hands it on.
     write_new(out, raw, private=True)
     run.result(
         {"bill": identity, "file": str(out), "bytes": len(raw)},
         lambda console: console.print(run.text("bundle-written", file=out)),
+    )
+
+
+def _shown(what: str, field: list[str] | None) -> tuple[str, dict[str, Any]]:
+    """Which bill is asked for, and what of it is to be shown."""
+    from api.cli.files import read_bill_file
+
+    body: dict[str, Any] = {"fields": field} if field else {}
+    if _BILL.fullmatch(what.strip().lower()):
+        return bill_id(what), body
+    content = read_bill_file(what)
+    return bill_id(content["bill"]), body | {name: content[name] for name in ("document", "seed")}
+
+
+@command(app, "paper")
+def paper(
+    run: Run,
+    what: Annotated[str, typer.Argument(metavar="FILE|BILL")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE")],
+    field: Annotated[list[str] | None, typer.Option("--field", metavar="POINTER")] = None,
+) -> None:
+    """Fetch a bill as a PDF that carries its proof; from a proof bundle or a PDF it is drawn here."""
+    from api.cli.files import write_new
+    from api.cli.papers import bundle_of
+    from api.domains.bills.paper import draw
+
+    bundle = None if _BILL.fullmatch(what.strip().lower()) else bundle_of(what)
+    if bundle is not None and field:
+        raise CliError("field-of-bundle", ExitCode.USAGE, file=what)
+    if bundle is not None:
+        raw = draw(bundle)
+    else:
+        identity, body = _shown(what, field)
+        raw = run.gateway.paper(identity, body)
+    write_new(out, raw, private=True)
+    run.result(
+        {"file": str(out), "bytes": len(raw)},
+        lambda console: console.print(run.text("paper-written", file=out)),
     )
 
 

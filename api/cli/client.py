@@ -293,6 +293,11 @@ class Gateway:
         raw: bytes = self._call("POST", f"/v1/bills/{bill}/bundle", body=body, raw=True)
         return raw
 
+    def paper(self, bill: str, body: Mapping[str, Any]) -> bytes:
+        """A bill as paper: the PDF, to the byte."""
+        raw: bytes = self._call("POST", f"/v1/bills/{bill}/paper", body=body, raw=True)
+        return raw
+
     # HTTP
 
     def get(self, path: str, **query: Any) -> Any:

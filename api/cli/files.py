@@ -42,26 +42,27 @@ OPENING: Final = "landbridge/opening/1"
 _LARGEST = 8_000_000
 
 
-def read_bytes(path: str | Path, *, at_most: int | None = None) -> bytes:
+def read_bytes(path: str | Path, *, at_most: int | None = None, largest: int = _LARGEST) -> bytes:
     """A file's bytes, or those of standard input for ``-``.
 
     :param at_most: read no further; without it, a file of absurd size is refused
+    :param largest: the size beyond which it is absurd
     :raises CliError: it is not there, cannot be read, or is absurdly large
     """
     if str(path) == "-":
-        data = sys.stdin.buffer.read(at_most or _LARGEST + 1)
+        data = sys.stdin.buffer.read(at_most or largest + 1)
     else:
         try:
             with Path(path).open("rb") as file:
-                data = file.read(at_most or _LARGEST + 1)
+                data = file.read(at_most or largest + 1)
         except FileNotFoundError:
             raise CliError("file-missing", ExitCode.LOCAL, file=str(path)) from None
         except OSError as error:
             raise CliError(
                 "file", ExitCode.LOCAL, file=str(path), cause=error.strerror or type(error).__name__
             ) from None
-    if len(data) > _LARGEST:
-        raise CliError("file-too-large", ExitCode.LOCAL, file=str(path), limit=_LARGEST)
+    if len(data) > largest:
+        raise CliError("file-too-large", ExitCode.LOCAL, file=str(path), limit=largest)
     return data
 
 

@@ -96,6 +96,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Fetch a bill's proof bundle, which anyone can verify without a gateway",
         "取得提单的证明文件，任何人无需网关即可核验",
     ),
+    "bill paper": (
+        "Fetch a bill as a PDF that carries its proof; from a proof bundle or a PDF it is drawn here",
+        "取得自带证明的提单 PDF；由证明文件或 PDF 则在本机生成",
+    ),
     "log": ("The log of everything that was said", "全部记录的日志"),
     "log audit": (
         "Compare the whole log with the chain: every head, every leaf, every act; exit 0 only if all agree",
@@ -262,7 +266,10 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "log audit: grace": ("seconds in which an act may still be on its way", "行为入日志的宽限秒数"),
     "log audit: csv-file": ("write the findings to this new file as CSV", "将发现写入此新 CSV 文件"),
     "log audit: out": ("write the report to this new file as JSON", "将报告写入此新 JSON 文件"),
-    "verify: file": ("the proof bundle, or - for standard input", "证明文件，- 表示标准输入"),
+    "verify: file": (
+        "the proof bundle or the PDF that carries one, or - for standard input",
+        "证明文件或附有证明文件的 PDF，- 表示标准输入",
+    ),
     "verify: trust": ("the trust root: which chain and registry you rely on", "信任根：所信赖的链与登记处"),
     "verify: rpc": (
         "a node of the chain; without it, what the trusted validators sealed is read",
@@ -274,6 +281,15 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
         "show this field alone (a JSON Pointer); again for more",
         "仅出示该字段（JSON Pointer），可重复",
     ),
+    "bill paper: what": (
+        "a bill that you may read here, a bill file, a proof bundle or a PDF that carries one",
+        "可阅读的提单编号、提单文件、证明文件或附有证明文件的 PDF",
+    ),
+    "bill paper: field": (
+        "show this field alone (a JSON Pointer); again for more",
+        "仅出示该字段（JSON Pointer），可重复",
+    ),
+    "bill paper: out": ("write the PDF to this new file", "将 PDF 写入此新文件"),
     "bill bundle: out": ("write the bundle to this new file", "将证明文件写入此新文件"),
     "bill verify: out": ("write the verdict to this new file", "将结论写入此新文件"),
 }

@@ -236,6 +236,10 @@ _DEMO: Final = {
     ),
     "error.audit-file": ("{file} was not written by an audit", "{file} 不是审计所写的文件"),
     "error.audit-other-log": ("{file} is of another log ({log})", "{file} 属于另一日志（{log}）"),
+    "paper-written": (
+        "Written: {file}. It carries its proof: verify it with landbridge verify, a node and a trust root.",
+        "已写入：{file}。文件自带证明：可用 landbridge verify、节点与信任根核验。",
+    ),
     "bundle-written": (
         "Written: {file}. Anyone can verify it with landbridge verify, a node and a trust root.",
         "已写入：{file}。任何人可用 landbridge verify、节点与信任根核验。",
@@ -288,6 +292,10 @@ _ERRORS: Final = {
         "该行为所属的合约未知：{name}",
     ),
     "error.expiry-without-offer": ("--expiry belongs to --offer", "--expiry 只能与 --offer 同用"),
+    "error.field-of-bundle": (
+        "{file} is a proof bundle already: --field chooses when a gateway makes one",
+        "{file} 已是证明文件：--field 仅在网关生成时选择栏目",
+    ),
     "error.file": ("{file}: {cause}", "{file}：{cause}"),
     "error.file-exists": (
         "{file} is there already; nothing is overwritten",

@@ -1,4 +1,4 @@
-"""``landbridge verify``: a proof bundle checked here against a trust root; no gateway is asked.
+"""``landbridge verify``: a proof bundle, or a PDF that carries one, checked here; no gateway is asked.
 
 What the chain says is asked of a node; or, where the trust root names the chain's validators and the bundle
 has a sealed part, it is read from that, with no network at all.
@@ -47,10 +47,13 @@ def _verify(
     from api.cli.direct import open_chain
     from api.cli.files import read_bytes, write_new
     from api.domains.bills.bundle import BillBundle
+    from api.domains.bills.paper import MAX_PAPER, is_paper, read_paper, with_pages
     from api.kernel.bundles import EvidenceBundle, kind_of, look_at_chain, read_bundle, read_trust
     from api.kernel.checks import judge
 
-    raw = read_bytes(file)
+    raw = read_bytes(file, largest=MAX_PAPER)
+    paper = read_paper(raw) if is_paper(raw) else None
+    raw = raw if paper is None else paper.bundle
     bundle: BillBundle | EvidenceBundle
     bundle = read_bundle(raw, BillBundle) if kind_of(raw) == "bill" else read_bundle(raw, EvidenceBundle)
     root = read_trust(read_bytes(trust)) if trust is not None else None
@@ -60,6 +63,8 @@ def _verify(
             chain_id = (root or bundle).chain.id
             on_chain = look_at_chain(stack.enter_context(open_chain(rpc, chain_id)), bundle.chain)
         checks, demanded = _checks(bundle, root, on_chain, holder=expect_holder, now=at)
+    if paper is not None:
+        checks, demanded = with_pages(checks, demanded, paper)
     if policy is not None:
         demanded = _policy(policy)
     verdict = judge(checks, demanded)

@@ -139,6 +139,52 @@ TEXTS: Final[dict[str, Text]] = {
     # the log
     "bundle-malformed": Text(422, "The file is no sound proof bundle", "文件不是完好的证明文件", *_FILE),
     "bundle-too-large": Text(413, "The file is larger than any bundle", "文件过大", *_FILE),
+    "paper-document": Text(
+        422, "The bundle shows no bill that can be drawn", "证明文件所示内容无法绘制成提单", *_FILE
+    ),
+    "paper-character": Text(
+        422,
+        "The bill holds a character that cannot be printed",
+        "提单含有无法打印的字符",
+        "take the proof bundle as a file instead; it holds every character",
+        "请改用证明文件，其中保留全部字符",
+    ),
+    "paper-too-long": Text(
+        422,
+        "The paper has more pages than are drawn or read",
+        "页数超过上限",
+        "show chosen fields, or take the proof bundle as a file instead",
+        "请只出示部分栏目，或改用证明文件",
+    ),
+    "paper-busy": Text(503, "Too many papers are being drawn", "正在生成的文件过多", *_LATER),
+    "paper-too-large": Text(413, "The PDF is larger than any bill", "PDF 文件过大", *_FILE),
+    "paper-malformed": Text(422, "The PDF cannot be read", "PDF 文件损坏或不完整", *_FILE),
+    "paper-encrypted": Text(
+        422,
+        "The PDF is encrypted",
+        "PDF 文件已加密",
+        "ask for the file as the gateway gave it, without a password",
+        "请索取网关生成的、未加密的原始文件",
+    ),
+    "paper-too-costly": Text(
+        422, "The PDF takes too much time or memory to read", "读取该 PDF 耗时或占用内存过多", *_FILE
+    ),
+    "paper-attachment-missing": Text(
+        422,
+        "The PDF carries no proof bundle",
+        "PDF 未附证明文件",
+        "ask for the file itself: a print or a scan carries no proof",
+        "请索取原始文件：打印或扫描件不含证明",
+    ),
+    "paper-attachment-several": Text(
+        422, "The PDF carries more than one file", "PDF 附有不止一个文件", *_FILE
+    ),
+    "paper-attachment-other": Text(
+        422, "The PDF carries another file than a proof bundle", "PDF 所附文件不是证明文件", *_FILE
+    ),
+    "paper-attachment-too-large": Text(
+        413, "The file that the PDF carries is too large", "PDF 所附文件过大", *_FILE
+    ),
     "trust-malformed": Text(422, "The file is no trust root", "文件不是信任根", *_FILE),
     "log-not-anchored": Text(409, "Not all of this is anchored yet", "尚未全部上链锚定", *_LATER),
     "log-entry": Text(422, "The log does not take this", "日志不接受该内容", *_FIELDS),

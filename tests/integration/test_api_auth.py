@@ -69,6 +69,7 @@ SCOPED: dict[tuple[str, str], tuple[str, Any]] = {
     ("GET", f"/v1/bills/{DIGEST}"): ("read", None),
     ("GET", f"/v1/bills/{DIGEST}/history"): ("read", None),
     ("POST", f"/v1/bills/{DIGEST}/bundle"): ("read", {}),
+    ("POST", f"/v1/bills/{DIGEST}/paper"): ("read", {}),
 }
 CASES = [pytest.param(*key, *value, id=" ".join(key)[:40]) for key, value in SCOPED.items()]
 # What the operator's token may call beside its own: it follows every act, and makes a party's first token.

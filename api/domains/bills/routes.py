@@ -14,6 +14,7 @@ from api.domains.bills.bundle import build
 from api.domains.bills.bundle_facts import sealed
 from api.domains.bills.contract import BillWord
 from api.domains.bills.document import check_value
+from api.domains.bills.paper.routes import router as paper_router
 from api.domains.bills.rules import LIVE, Standing, acts_open_to
 from api.domains.bills.schemas import (
     BillOut,
@@ -172,6 +173,9 @@ def bundle(house: House_, caller: Caller, bill: Digest, body: BundleIn) -> Respo
     fields = None if body.fields is None else [path_of(opened.document, one) for one in body.fields]
     raw, unsealed = sealed(house, build(house, opened, fields=fields))
     return Response(raw, headers={UNSEALED: unsealed} if unsealed else {}, media_type="application/json")
+
+
+router.include_router(paper_router)
 
 
 @router.get("/{bill}", summary="One bill")
