@@ -29,7 +29,7 @@
       pass: both("the document is, to the letter, the one that was issued", "单证与签发内容逐字一致"),
       fail: both("the document was altered, or belongs to another bill", "单证内容被改动，或属于另一份提单"),
     },
-    issuer: (party) => both(`issued by party ${party}`, `由第 ${party} 号成员签发`),
+    issuer: (party) => both(`issued by party ${party}`, `由第 ${party} 号参与方签发`),
     "issuer-entitled": {
       pass: both("the issuer was a carrier when it issued", "签发时具有承运人资格"),
       fail: both("the issuer was no carrier then", "签发时不具有承运人资格"),
@@ -85,7 +85,7 @@
   };
 
   const STATES = {
-    none: "不存在", issued: "已签发", surrendered: "已交单", accepted: "已接受交单", delivered: "已交货",
+    none: "不存在", issued: "已签发", surrendered: "已提示", accepted: "已接受提示", delivered: "已交付",
     voided: "已作废",
   };
 
