@@ -1,6 +1,6 @@
 // What a bundle tells of its bill or evidence, for a person to read, and how far each of it was shown to be so.
 //
-//     Landbridge.facts(answer)   // [{ key: "number", text: "LB-…", basis: "document" }, …]
+//     Landbridge.facts(answer)   // [{ key: "number", value: "LB-…", basis: ["integrity", …], proved: true }, …]
 //
 // `basis` names the checks that a fact rests on; where one of them did not pass, it is only what the file says.
 "use strict";
@@ -38,15 +38,17 @@
     add("state", told && { state: told.word.state }, ["history", "registry"]);
     add("holder", told && told.word.holder !== 0 ? name(told.word.holder) : null, ["registry", "parties"]);
     if (told && told.word.offeree !== 0) add("offeree", name(told.word.offeree), ["registry", "parties"]);
-    add("number", of("bill", "number"), ["integrity"]);
+    // That the document leads to the bill's digest shows something only of a bill that the trusted chain knows.
+    const document = ["integrity", "history", "registry"];
+    add("number", of("bill", "number"), document);
     const issuer = told ? told.issuer : of("issuer", "party");
     add("issuer", typeof issuer === "number" && issuer > 0 ? name(issuer) : null, ["issuer", "registry", "parties"]);
-    add("issued-on", of("bill", "issued_on"), ["integrity"]);
-    add("to-order", of("bill", "to_order"), ["integrity"]);
-    add("note", note(of), ["integrity"]);
-    add("from", place(of, "departure"), ["integrity"]);
-    add("destination", place(of, "destination"), ["integrity"]);
-    add("digest", bundle.bill, ["bundle"]);
+    add("issued-on", of("bill", "issued_on"), document);
+    add("to-order", of("bill", "to_order"), document);
+    add("note", note(of), document);
+    add("from", place(of, "departure"), document);
+    add("destination", place(of, "destination"), document);
+    add("digest", bundle.bill, ["history", "registry"]);
     return facts;
   }
 
@@ -61,11 +63,11 @@
   }
 
   function evidenceFacts({ bundle }) {
-    const { entry, index } = bundle.deposit, facts = [];
+    const { entry, index } = bundle.deposit, facts = [], basis = ["inclusion", "anchoring", "registry"];
     for (const [key, value] of [["type", entry.type], ["party", entry.party], ["digest", entry.digest]]) {
-      if (typeof value === "string" || typeof value === "number") facts.push({ key, value, basis: ["inclusion"] });
+      if (typeof value === "string" || typeof value === "number") facts.push({ key, value, basis });
     }
-    facts.push({ key: "place", value: index, basis: ["inclusion"] });
+    facts.push({ key: "place", value: index, basis });
     return facts;
   }
 
@@ -74,8 +76,8 @@
     if (!bundle) return [];
     const passed = new Set(checks.filter((one) => one.result === "pass").map((one) => one.name));
     const found = bundle.kind === "bill" ? billFacts(answer) : evidenceFacts(answer);
-    found.push({ key: "chain", value: bundle.chain.id, basis: ["registry"] });
-    found.push({ key: "anchored", value: bundle.head.block, basis: ["anchoring"] });
+    found.push({ key: "chain", value: bundle.chain.id, basis: ["registry", "anchoring"] });
+    found.push({ key: "anchored", value: bundle.head.block, basis: ["registry", "anchoring"] });
     return found.map((one) => ({ ...one, proved: one.basis.every((name) => passed.has(name)) }));
   }
 

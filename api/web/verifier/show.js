@@ -35,11 +35,16 @@
     const party = ({ party: number, [language]: name }) =>
       [name ? plain(name) : null, word("party", { party: number })].filter(Boolean).join(language === "zh" ? "，" : ", ");
 
+    const resultOf = (name) => (answer.checks.find((one) => one.name === name) ?? { result: "unknown" }).result;
+
     function verdict() {
       const { refusal, verdict: result, reasons, policy } = answer;
-      const banner = element("section", { class: `verdict ${result ?? "fail"}`, "aria-labelledby": "verdict" });
-      const head = result === null ? "refused" : result;
-      banner.append(element("p", { class: "seal", "aria-hidden": "true" }, SIGNS[result === "pass" ? "pass" : "fail"]));
+      // A verdict that fails only for what could not be looked at says so, and passes no more for that.
+      const open = result === "fail" && !refusal && reasons.every((name) => resultOf(name) === "unknown");
+      const kind = open ? "unknown" : result ?? "fail";
+      const banner = element("section", { class: `verdict ${kind}`, "aria-labelledby": "verdict" });
+      const head = result === null ? "refused" : kind;
+      banner.append(element("p", { class: "seal", "aria-hidden": "true" }, SIGNS[kind]));
       const body = element("div", {});
       body.append(element("h2", { id: "verdict" }, word(head)));
       if (refusal) {
@@ -50,11 +55,9 @@
       } else if (result === "pass") {
         body.append(element("p", {}, word("pass-more", { count: policy.required.length })));
       } else {
-        body.append(element("p", {}, word("fail-more", { count: reasons.length, all: policy.required.length })));
-        body.append(element("ul", { class: "reasons" }, ...reasons.map((name) => {
-          const { result: came } = answer.checks.find((one) => one.name === name) ?? { result: "unknown" };
-          return element("li", {}, badge(came), " ", element("a", { href: `#check-${name}` }, word(`check-${name}`)));
-        })));
+        body.append(element("p", {}, word(`${kind}-more`, { count: reasons.length, all: policy.required.length })));
+        body.append(element("ul", { class: "reasons" }, ...reasons.map((name) => element("li", {},
+          badge(resultOf(name)), " ", element("a", { href: `#check-${name}` }, word(`check-${name}`))))));
       }
       banner.append(body);
       banner.append(circumstances());

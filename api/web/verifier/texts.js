@@ -6,7 +6,8 @@
   const both = (en, zh) => ({ en, zh });
 
   const said = {
-    unread: both("no chain that fits was asked: name a node", "未查询到相符的链：请指明节点"),
+    unread: both("what the chain says was not read: give a trust root with its validators, or name a node",
+      "未读取链上情况：请提供列有验证者的信任根，或指明节点"),
     unmade: both("the file could not be read, so this was not looked at", "文件无法读取，未作此项检查"),
     bundle: {
       pass: both("the file is whole, and in shape", "文件完整且格式正确"),
