@@ -105,6 +105,7 @@ class Artifact:
     :param abi: its ABI as the compiler gives it
     :param bytecode: its creation code
     :param deployed_bytecode: the code that stands on the chain, with zeros where immutables will be
+    :param layout: where its variables lie in storage, as the compiler says (chain/storage.py)
     """
 
     def __init__(
@@ -113,11 +114,13 @@ class Artifact:
         abi: Sequence[Mapping[str, Any]],
         bytecode: bytes,
         deployed_bytecode: bytes = b"",
+        layout: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.abi = abi
         self.bytecode = bytecode
         self.deployed_bytecode = deployed_bytecode
+        self.layout: Mapping[str, Any] = layout or {"storage": [], "types": {}}
 
     @staticmethod
     @cache
@@ -131,8 +134,10 @@ class Artifact:
             content = json.loads(path.read_text())
         except FileNotFoundError as error:
             raise ContractError(f"no contract is called {name}", params={"contract": name}) from error
-        codes = [content[key].removeprefix("0x") for key in ("bytecode", "deployedBytecode")]
-        return Artifact(name, content["abi"], *map(bytes.fromhex, codes))
+        creation, deployed = (
+            bytes.fromhex(content[key].removeprefix("0x")) for key in ("bytecode", "deployedBytecode")
+        )
+        return Artifact(name, content["abi"], creation, deployed, content.get("storageLayout"))
 
     @cached_property
     def _functions(self) -> dict[str, Mapping[str, Any]]:

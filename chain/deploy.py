@@ -39,6 +39,7 @@ __all__ = [
     "load_deployment",
     "verify_code",
     "verify_deployment",
+    "verify_published",
 ]
 
 _VERSION = 1
@@ -172,7 +173,15 @@ def verify_code(chain: Chain, name: str, address: Address) -> None:
 
     :raises OtherContractError: something else, or nothing, stands there
     """
-    if not _is_same_code(Artifact.load(name).deployed_bytecode, chain.code(address)):
+    verify_published(name, address, chain.code(address))
+
+
+def verify_published(name: str, address: Address, code: bytes) -> None:
+    """Check that code is that of the shipped contract of this name, but for what its constructor set.
+
+    :raises OtherContractError: it is another's, or none
+    """
+    if not _is_same_code(Artifact.load(name).deployed_bytecode, code):
         raise _other(name, address)
 
 

@@ -1,7 +1,7 @@
 """A bill's proof bundle: its shape, and how it is made (docs/proof-bundle.md).
 
->>> raw = build(house, opened, fields=None)  # doctest: +SKIP
->>> read_bundle(raw, BillBundle).bill        # doctest: +SKIP
+>>> content = build(house, opened, fields=None)        # doctest: +SKIP
+>>> read_bundle(seal_bundle(content), BillBundle).bill  # doctest: +SKIP
 '0x…'
 """
 
@@ -24,7 +24,6 @@ from api.kernel.bundles import (
     Part,
     Path,
     chain_part,
-    seal_bundle,
 )
 from api.kernel.documents import Opened
 from api.kernel.house import House
@@ -87,8 +86,8 @@ class BillBundle(Bundle):
     profiles: Annotated[list[ProfilePart], Field(max_length=1000)]
 
 
-def build(house: House, opened: Opened, *, fields: Sequence[FieldPath] | None = None) -> bytes:
-    """Make a bill's bundle under the log's newest anchored head.
+def build(house: House, opened: Opened, *, fields: Sequence[FieldPath] | None = None) -> dict[str, Any]:
+    """Make a bill's bundle under the log's newest anchored head: all of it but its sealed part and digest.
 
     :param opened: the bill's document
     :param fields: show these alone
@@ -123,7 +122,7 @@ def build(house: House, opened: Opened, *, fields: Sequence[FieldPath] | None = 
                     **leaf,
                 }
             )
-        content: dict[str, Any] = {
+        return {
             "bundle": FORM,
             "kind": "bill",
             "chain": chain_part(house),
@@ -141,7 +140,6 @@ def build(house: House, opened: Opened, *, fields: Sequence[FieldPath] | None = 
             "acts": acts,
             "profiles": _profiles(session, events),
         }
-    return seal_bundle(content)
 
 
 def _leaf(house: House, session: Session, entry: bytes, head: HeadRow) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from api.domains.bills import history, verify
 from api.domains.bills.bundle import build
+from api.domains.bills.bundle_facts import sealed
 from api.domains.bills.contract import BillWord
 from api.domains.bills.document import check_value
 from api.domains.bills.rules import LIVE, Standing, acts_open_to
@@ -31,6 +32,7 @@ from api.domains.bills.tables import BillEventRow, BillRow
 from api.kernel.checks import Policy
 from api.kernel.deps import Caller, Db, House_
 from api.kernel.schemas import Digest, FindingOut
+from api.kernel.sealing import UNSEALED
 from api.kernel.transaction import TransactionRoute
 from chain.db import reading
 
@@ -168,7 +170,8 @@ def bundle(house: House_, caller: Caller, bill: Digest, body: BundleIn) -> Respo
     with reading(house.engine) as session:
         opened = opened_of(session, house, caller, bill, body)
     fields = None if body.fields is None else [path_of(opened.document, one) for one in body.fields]
-    return Response(build(house, opened, fields=fields), media_type="application/json")
+    raw, unsealed = sealed(house, build(house, opened, fields=fields))
+    return Response(raw, headers={UNSEALED: unsealed} if unsealed else {}, media_type="application/json")
 
 
 @router.get("/{bill}", summary="One bill")

@@ -12,12 +12,20 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from api.kernel.auth import Principal
-from api.kernel.bundles import FORM, NotAnchoredError, chain_part, seal_bundle
+from api.kernel.bundles import (
+    FORM,
+    EvidenceBundle,
+    NotAnchoredError,
+    chain_part,
+    read_bundle,
+    seal_bundle,
+)
 from api.kernel.deps import House_, KnownCaller
 from api.kernel.heads import Heads
 from api.kernel.house import House
 from api.kernel.routes.common import NotFoundError, read_body, waiting
 from api.kernel.schemas import EvidenceIn, EvidenceOut, HeadOut
+from api.kernel.sealing import UNSEALED, sealed_part
 from api.kernel.transaction import request_key
 from chain.canonical import parse
 from chain.db import reading
@@ -120,7 +128,7 @@ def bundle(house: House_, caller: KnownCaller, leaf: Leaf) -> Response:
         raise NotAnchoredError("this is not anchored yet: ask again in a moment")
     with reading(house.engine) as session:
         path = house.logbook.log.inclusion(session, leaf, out.head.size)
-    content = {
+    content: dict[str, Any] = {
         "bundle": FORM,
         "kind": "evidence",
         "chain": chain_part(house),
@@ -131,7 +139,9 @@ def bundle(house: House_, caller: KnownCaller, leaf: Leaf) -> Response:
             "path": ["0x" + one.hex() for one in path],
         },
     }
-    return Response(seal_bundle(content), media_type="application/json")
+    part, unsealed = sealed_part(house, read_bundle(seal_bundle(content), EvidenceBundle), lambda chain: None)
+    raw = seal_bundle(content | ({"sealed": part} if part else {}))
+    return Response(raw, headers={UNSEALED: unsealed} if unsealed else {}, media_type="application/json")
 
 
 async def _changes(house: House, heads: Heads, out: EvidenceOut, caller: Principal) -> AsyncIterator[bytes]:
