@@ -161,7 +161,12 @@
         const of = (which) => Number(member("Parties", "_keys", which, word));
         return { party: of("party"), since: of("since"), until: of("until"), custodial: of("custodial") !== 0 };
       },
-      profileOf: (party) => lb.word(under("Parties", "_parties", [lb.word(party)], "profile")),
+      // A node would be asked for the whole of a party's standing, so the whole has to be shown.
+      profileOf: (party) => {
+        const [, profile] = ["admitted", "profile", "rulebook"].map((which) =>
+          under("Parties", "_parties", [lb.word(party)], which));
+        return lb.word(profile);
+      },
       wasCarrier,
     };
   }
