@@ -47,13 +47,18 @@
         && (found.until === 0 || time <= found.until);
     };
 
+    // Who signed is looked at where the acts and their places in the history are known.
     const complete = isHistory(bundle, acts, word, events);
-    // A signature is looked at where the act and its place in the history are known.
     let signed = complete;
     for (let at = 0; at < acts.length && complete; at++) {
       await pause("signatures", at, acts.length);
-      if (!await isSigned(bundle.acts[at], acts[at], events[at - 1] ?? events[at], events[at], spoke)) {
-        signed = false;
+      const signers = signersOf(bundle.acts[at], acts[at]);
+      for (const further of signers.slice(1)) await keyOf(further);
+      const parties = owners(bundle.acts[at].act, (events[at - 1] ?? events[at]).word, events[at].word);
+      // The chain names the key that signed first; it was asked of the contract when the act was made.
+      if (signers.length !== parties.length || signers[0] !== events[at].key) signed = false;
+      for (const [place, party] of parties.entries()) {
+        if (signed && !await spoke(signers[place], party, events[at].time)) signed = false;
       }
     }
 
@@ -96,16 +101,10 @@
     return act.fields.every((field) => told[field] === act.message[field]);
   }
 
-  // The chain names the key that signed first; it was asked of the contract when the act was made.
-  async function isSigned(part, act, before, event, spoke) {
-    const parties = owners(part.act, before.word, event.word);
-    if (part.signatures.length !== parties.length) return false;
-    const signers = part.signatures.map((one) => lb.recoverCompact(act.digest, lb.bytes(one)));
-    if (signers.includes(null) || signers[0] !== event.key) return false;
-    for (const [at, party] of parties.entries()) {
-      if (!await spoke(signers[at], party, event.time)) return false;
-    }
-    return true;
+  // The accounts whose keys signed an act; none where one of the signatures is none.
+  function signersOf(part, act) {
+    const found = part.signatures.map((one) => lb.recoverCompact(act.digest, lb.bytes(one)));
+    return found.includes(null) ? [] : found;
   }
 
   Object.assign(lb, { actsOf, lookAtBill });

@@ -124,14 +124,6 @@
         && lb.isAnchoredEvent(log.topics, log.data, size, lb.bytes(root)));
     }
 
-    function billOfNote(note) {
-      const id = lb.word(under("RailBills", "_billOfNote", [note]));
-      // Voiding frees a note, and its slot still names the bill that was voided.
-      if (lb.integer(id) === 0n) return id;
-      const word = lb.billWord(under("RailBills", "_words", [id]));
-      return word.state === "voided" ? new Uint8Array(32) : id;
-    }
-
     function wasCarrier(party, time) {
       const keys = [lb.word(party), lb.word(CARRIER)];
       const span = (word, label) => ["from", "until"].map((which) =>
@@ -155,7 +147,8 @@
       acted,
       anchored,
       billWord: (bill) => lb.billWord(under("RailBills", "_words", [bill])),
-      billOfNote,
+      // A note that voiding freed still names its bill here; whether that is live, its word says.
+      billOfNote: (note) => lb.word(under("RailBills", "_billOfNote", [note])),
       keyOf: (key) => {
         const word = under("Parties", "_keys", [lb.word(BigInt(key))]);
         const of = (which) => Number(member("Parties", "_keys", which, word));
