@@ -38,7 +38,10 @@
     return result;
   }
 
-  function concat(...parts) {
+  // One run of bytes made of many: `joined` takes a list, which may be a long one.
+  const concat = (...parts) => joined(parts);
+
+  function joined(parts) {
     let size = 0;
     for (const part of parts) size += part.length;
     const result = new Uint8Array(size);
@@ -94,6 +97,6 @@
   }
 
   Object.assign(lb, {
-    Refusal, Unknown, hex, bytes, concat, compare, equal, utf8, word, integer, own, isObject, pauses,
+    Refusal, Unknown, hex, bytes, concat, joined, compare, equal, utf8, word, integer, own, isObject, pauses,
   });
 })((globalThis.Landbridge ??= {}));

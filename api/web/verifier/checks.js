@@ -9,7 +9,7 @@
     "parties", "inclusion", "anchoring", "state", "finality", "freshness",
   ];
   const EVIDENCE = ["bundle", "registry", "inclusion", "anchoring", "finality", "freshness"];
-  const NOT_REQUIRED = ["key-custody", "finality", "pages"];
+  const NOT_REQUIRED = ["key-custody", "finality"];
   const AHEAD_SECONDS = 300;
   const { said } = lb;
 
@@ -17,6 +17,8 @@
     bill: { name: "landbridge/bundle/1", required: BILL.filter((name) => !NOT_REQUIRED.includes(name)) },
     evidence: { name: "landbridge/evidence/1", required: EVIDENCE.filter((name) => !NOT_REQUIRED.includes(name)) },
   };
+  // Of a PDF its pages must be shown to be the bundle's too, and that cannot be done here.
+  const onPaper = (policy) => ({ name: "landbridge/paper/1", required: [...policy.required, "pages"] });
 
   const SCOPES = { bundle: "document", integrity: "document", inclusion: "document", pages: "document",
     registry: "registry" };
@@ -156,7 +158,7 @@
     ];
   }
 
-  const pagesCheck = () => check("pages", null, said.pages);
+  const withPages = ([first, ...others]) => [first, check("pages", null, said.pages), ...others];
 
-  Object.assign(lb, { judge, makeChecks, unreadable, pagesCheck, policies });
+  Object.assign(lb, { judge, makeChecks, unreadable, withPages, policies, onPaper });
 })((globalThis.Landbridge ??= {}));

@@ -1,6 +1,6 @@
-// Unpacks zlib data with the browser's own DecompressionStream, never to more than the caller takes.
+// Unpacks zlib data with the browser's own DecompressionStream, and stops once it is more than the caller takes.
 //
-//     await Landbridge.inflate(data, 1 << 20)   // null where it is damaged or longer
+//     await Landbridge.inflate(data, 1 << 20)   // null where it is damaged; more than asked where it is longer
 "use strict";
 (function (lb) {
   async function inflate(data, limit) {
@@ -13,16 +13,16 @@
         const { done, value } = await reader.read();
         if (done) break;
         size += value.length;
+        parts.push(value);
         if (size > limit) {
           reader.cancel().catch(() => {});
-          return null;
+          break;
         }
-        parts.push(value);
       }
     } catch {
       return null;
     }
-    return lb.concat(...parts);
+    return lb.joined(parts);
   }
 
   // Undoes PNG's prediction of bytes (ISO 32000-1, 7.4.4.4), as cross-reference streams use it.

@@ -78,7 +78,7 @@
   }
 
   async function read(file) {
-    if (file.size > LARGEST) throw new lb.Refusal(/\.pdf$/i.test(file.name) ? "pdf-too-large" : "bundle-too-large");
+    if (file.size > LARGEST) throw new lb.Refusal(/\.pdf$/i.test(file.name) ? "paper-too-large" : "bundle-too-large");
     try {
       return new Uint8Array(await file.arrayBuffer());
     } catch {
@@ -138,9 +138,19 @@
     place.replaceChildren();
     if (page.answer === null) return;
     place.append(...lb.show(page.answer, page.language, page.answer.file));
+    if (page.answer.attached) place.firstChild.after(alone());
     const print = lb.element("button", { type: "button", class: "print" }, words().print);
     print.addEventListener("click", () => window.print());
     place.append(print);
+  }
+
+  // Of a PDF the pages cannot be vouched for here; its bundle can, by itself.
+  function alone() {
+    const { attached, file } = page.answer;
+    const button = lb.element("button", { type: "button", id: "alone" }, words()["bundle-alone"]);
+    button.addEventListener("click", () => choose(new File([attached], `${file} → landbridge-bundle.json`)));
+    return lb.element("section", { class: "card" },
+      lb.element("p", { class: "hint" }, words()["bundle-alone-hint"]), button);
   }
 
   // Wiring

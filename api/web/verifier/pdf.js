@@ -5,12 +5,13 @@
 //     const json = await Landbridge.attachment(pdf);
 "use strict";
 (function (lb) {
-  const NAME = "landbridge-bundle.json";
+  const NAME = "landbridge-bundle.json", KIND = "application/json";
   const MAX_BYTES = 64 << 20, MAX_BUNDLE = 10 << 20, MAX_OTHER = 16 << 20;
-  const MAX_SECTIONS = 64, MAX_OBJECTS = 1 << 20, MAX_FETCHED = 20000, MAX_READ = 128 << 20, MAX_FILES = 64;
+  const MAX_SECTIONS = 64, MAX_OBJECTS = 1 << 20, MAX_FETCHED = 20000, MAX_READ = 128 << 20;
+  const MAX_PAGES = 1000, MAX_NODES = 10000;
 
   const refuse = (code) => { throw new lb.Refusal(code); };
-  const broken = () => refuse("pdf-broken");
+  const broken = () => refuse("paper-malformed");
   const isName = (value, name) => lb.isObject(value) && value.name === name;
   const isReference = (value) => lb.isObject(value) && !(value instanceof Map) && value.ref !== undefined;
 
@@ -19,7 +20,6 @@
       this.data = data;
       this.places = new Map(); // by object number, the newest entry first
       this.trailer = null;
-      this.nodes = 0; // of the tree of embedded files
       this.streams = new Map(); // object streams that were opened
       this.objects = new Map(); // objects that were read
       this.read = 0; // bytes, so that objects which lie in one another cost no more than the file allows
@@ -34,9 +34,8 @@
     start() {
       const tail = Math.max(0, this.data.length - 2048);
       const text = new TextDecoder("latin1").decode(this.data.subarray(tail));
-      const at = text.lastIndexOf("startxref");
-      if (at < 0) broken();
-      return new lb.PdfValues(this.data, tail + at + 9).whole();
+      const found = /^startxref\s+([0-9]{1,10})\s+%%EOF/.exec(text.slice(Math.max(0, text.lastIndexOf("startxref"))));
+      return found ? Number(found[1]) : broken();
     }
 
     async open() {
@@ -48,7 +47,7 @@
         const values = new lb.PdfValues(this.data, at);
         const trailer = values.keyword("xref") ? this.table(values) : await this.stream(at);
         this.trailer ??= trailer;
-        if (trailer.has("Encrypt")) refuse("pdf-encrypted");
+        if (trailer.has("Encrypt")) refuse("paper-encrypted");
         for (const name of ["XRefStm", "Prev"]) {
           const next = trailer.get(name);
           if (next === undefined) continue;
@@ -163,7 +162,7 @@
       return { value, content: null };
     }
 
-    async unpacked(dictionary, at, limit) {
+    async unpacked(dictionary, at, limit, tooLarge = "paper-malformed") {
       const length = await this.resolve(dictionary.get("Length"));
       if (!Number.isSafeInteger(length) || length < 0 || at + length > this.data.length) broken();
       if (!new lb.PdfValues(this.data, at + length).keyword("endstream") || dictionary.has("F")) broken();
@@ -173,9 +172,10 @@
         return Array.isArray(value) ? (value.length > 1 ? broken() : this.resolve(value[0])) : value;
       };
       const filter = await one("Filter"), options = await one("DecodeParms");
-      if (filter === undefined || filter === null) return data.length > limit ? refuse("pdf-broken") : data;
-      if (!isName(filter, "FlateDecode")) broken();
-      let result = await lb.inflate(data, limit);
+      const plainly = filter === undefined || filter === null;
+      if (!plainly && !isName(filter, "FlateDecode")) broken();
+      let result = plainly ? data : await lb.inflate(data, limit);
+      if (result && result.length > limit) refuse(tooLarge);
       if (result && options instanceof Map && (options.get("Predictor") ?? 1) !== 1) {
         const plain = options.get("Predictor") >= 10 && (options.get("Colors") ?? 1) === 1
           && (options.get("BitsPerComponent") ?? 8) === 8;
@@ -184,29 +184,89 @@
       return result ?? broken();
     }
 
-    // The file specifications of the catalogue: those of the tree of embedded files, and associated files.
-    async files() {
-      const catalog = await this.resolve(this.trailer.get("Root"));
-      if (!(catalog instanceof Map)) broken();
-      const found = [], names = await this.resolve(catalog.get("Names"));
-      if (names instanceof Map) await this.tree(names.get("EmbeddedFiles"), found, 0);
-      const associated = await this.resolve(catalog.get("AF"));
-      if (Array.isArray(associated)) found.push(...associated.slice(0, MAX_FILES));
-      const unique = new Map();
-      for (const one of found) unique.set(isReference(one) ? one.ref : one, one);
-      return Promise.all([...unique.values()].map((one) => this.resolve(one)));
+    async map(value) {
+      const found = await this.resolve(value);
+      return found instanceof Map ? found : broken();
     }
 
-    async tree(value, found, depth) {
-      const node = await this.resolve(value);
-      if (!(node instanceof Map)) return;
-      if (depth > 32) broken();
-      this.nodes += 1;
-      if (this.nodes > MAX_FETCHED) broken(); // a tree that leads to itself
-      const leaves = await this.resolve(node.get("Names")), kids = await this.resolve(node.get("Kids"));
-      if (Array.isArray(leaves)) found.push(...leaves.filter((_, place) => place % 2 === 1).slice(0, MAX_FILES));
-      if (found.length >= MAX_FILES) refuse("pdf-several-attachments");
-      if (Array.isArray(kids)) for (const kid of kids) await this.tree(kid, found, depth + 1);
+    // A dictionary's array under a key; empty where there is none.
+    async list(node, key) {
+      const found = await this.resolve(node.get(key)) ?? [];
+      return Array.isArray(found) ? found : broken();
+    }
+
+    async few(node, key) {
+      const found = await this.list(node, key);
+      return found.length > MAX_NODES ? refuse("paper-attachment-several") : found.slice();
+    }
+
+    // The nodes of a tree, each looked at once.
+    async tree(top) {
+      const waiting = top === undefined ? [] : [top], seen = new Set(), nodes = [];
+      while (waiting.length > 0) {
+        const one = waiting.pop();
+        if (isReference(one) && seen.has(one.ref)) broken(); // a tree that comes back to itself
+        if (isReference(one)) seen.add(one.ref);
+        const node = await this.map(one);
+        nodes.push(node);
+        const kids = await this.list(node, "Kids");
+        if (nodes.length + waiting.length + kids.length > MAX_NODES) refuse("paper-too-long");
+        waiting.push(...kids.slice().reverse());
+      }
+      return nodes;
+    }
+
+    // The files that the tree of embedded files names: [name, file specification].
+    async named(catalog) {
+      const names = await this.resolve(catalog.get("Names")), found = [];
+      for (const node of names instanceof Map ? await this.tree(names.get("EmbeddedFiles")) : []) {
+        const pairs = await this.list(node, "Names");
+        if (pairs.length > MAX_NODES) refuse("paper-attachment-several");
+        for (let at = 0; at < pairs.length; at += 2) {
+          found.push([text(await this.resolve(pairs[at])), await this.map(pairs[at + 1])]);
+        }
+      }
+      return found;
+    }
+
+    // Files that hang elsewhere: on the whole, on pages, and on notes that a reader can click on.
+    async hung(catalog) {
+      const found = await this.few(catalog, "AF");
+      let pages = 0, notes = 0;
+      for (const node of await this.tree(catalog.get("Pages"))) {
+        if (!node.has("Kids") && ++pages > MAX_PAGES) refuse("paper-too-long");
+        found.push(...await this.few(node, "AF"));
+        for (const one of await this.list(node, "Annots")) {
+          if (++notes > MAX_NODES) broken();
+          const note = await this.map(one);
+          found.push(...await this.few(note, "AF"));
+          if (isName(note.get("Subtype"), "FileAttachment") && note.has("FS")) found.push(note.get("FS"));
+        }
+      }
+      return Promise.all(found.map((one) => this.map(one)));
+    }
+
+    // The one attached file.
+    async attached() {
+      const catalog = await this.map(this.trailer.get("Root"));
+      const named = await this.named(catalog), streams = new Set();
+      for (const file of [...named.map(([, one]) => one), ...await this.hung(catalog)]) {
+        if (!file.has("EF")) refuse("paper-attachment-missing"); // a file elsewhere, by its address
+        for (const one of (await this.map(file.get("EF"))).values()) streams.add(isReference(one) ? one.ref : one);
+      }
+      if (streams.size === 0) refuse("paper-attachment-missing");
+      if (streams.size > 1 || named.length > 1) refuse("paper-attachment-several");
+      if (named.length === 0 || named[0][0] !== NAME) refuse("paper-attachment-other");
+      const file = named[0][1], keys = ["F", "UF"].filter((key) => file.has(key));
+      const [stream] = streams;
+      if (keys.length === 0 || typeof stream !== "number") refuse("paper-attachment-other");
+      for (const key of keys) {
+        if (text(await this.resolve(file.get(key))) !== NAME) refuse("paper-attachment-other");
+      }
+      const { value, content } = await this.fetch(stream);
+      if (content === null || !isName(value.get("Subtype"), KIND)) refuse("paper-attachment-other");
+      if (value.has("DecodeParms") || Array.isArray(value.get("Filter"))) broken();
+      return this.unpacked(value, content, MAX_BUNDLE, "paper-attachment-too-large");
     }
   }
 
@@ -219,24 +279,10 @@
   }
 
   async function attachment(data) {
-    if (data.length > MAX_BYTES) refuse("pdf-too-large");
+    if (data.length > MAX_BYTES) refuse("paper-too-large");
     const pdf = new Pdf(data);
     await pdf.open();
-    const files = (await pdf.files()).filter((one) => one !== null);
-    if (files.length === 0) refuse("pdf-no-attachment");
-    if (files.length > 1) refuse("pdf-several-attachments");
-    const [file] = files;
-    if (!(file instanceof Map)) broken();
-    for (const key of ["UF", "F"]) {
-      if (file.has(key) && text(await pdf.resolve(file.get(key))) !== NAME) refuse("pdf-other-attachment");
-    }
-    if (!file.has("UF") && !file.has("F")) refuse("pdf-other-attachment");
-    const embedded = await pdf.resolve(file.get("EF"));
-    const stream = embedded instanceof Map ? embedded.get("F") ?? embedded.get("UF") : null;
-    if (!isReference(stream)) broken();
-    const { value, content } = await pdf.fetch(stream.ref);
-    if (!content) broken();
-    return pdf.unpacked(value, content, MAX_BUNDLE);
+    return pdf.attached();
   }
 
   lb.attachment = attachment;

@@ -9,7 +9,7 @@
   const DELIMITERS = new Set([..."()<>[]{}/%"].map((sign) => sign.charCodeAt(0)));
   const ESCAPED = { n: 10, r: 13, t: 9, b: 8, f: 12 };
 
-  const broken = () => { throw new lb.Refusal("pdf-broken"); };
+  const broken = () => { throw new lb.Refusal("paper-malformed"); };
 
   class PdfValues {
     constructor(data, at = 0, end = data.length) {

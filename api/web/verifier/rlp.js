@@ -75,7 +75,7 @@
     return data.length === 1 && data[0] < 0x80 ? data : encode(data, 0x80);
   }
 
-  const rlpList = (raws) => encode(lb.concat(...raws), 0xc0);
+  const rlpList = (raws) => encode(lb.joined(raws), 0xc0);
 
   // The bytes of a whole number, as keys of the transaction and receipt tries have them.
   function rlpNumber(value) {

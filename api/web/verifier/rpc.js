@@ -22,7 +22,7 @@
       }
       parts.push(value);
     }
-    return new TextDecoder().decode(lb.concat(...parts));
+    return new TextDecoder().decode(lb.joined(parts));
   }
 
   async function post(url, body) {

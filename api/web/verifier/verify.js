@@ -31,21 +31,22 @@
     } catch (error) {
       if (!(error instanceof lb.Refusal) || !error.code.startsWith("bundle-")) throw error;
       answer.refusal = { code: error.code, reason: error.reason, detail: error.detail };
-      conclude(answer, "bill", [...lb.unreadable("bill"), ...(pdf ? [lb.pagesCheck()] : [])]);
+      conclude(answer, "bill", lb.unreadable("bill"), pdf);
       return;
     }
     const acts = bundle.kind === "bill" ? lb.actsOf(bundle) : [];
     const seen = await look(bundle, acts, trust, node, pause);
     const seconds = now ?? Math.floor(Date.now() / 1000);
     const checks = await lb.makeChecks(bundle, acts, { trust, seen, holder, now: seconds, pause });
-    if (pdf) checks.push(lb.pagesCheck());
     Object.assign(answer, { bundle, told: seen.told, head: seen.source && seen.source.head, now: seconds });
     answer.source = seen.source ? (seen.source.final ? "sealed" : "node") : null;
-    conclude(answer, bundle.kind, checks);
+    answer.attached = pdf ? raw : null;
+    conclude(answer, bundle.kind, checks, pdf);
   }
 
-  function conclude(answer, kind, checks) {
-    const policy = lb.policies[kind];
+  function conclude(answer, kind, made, pdf) {
+    const checks = pdf ? lb.withPages(made) : made;
+    const policy = pdf ? lb.onPaper(lb.policies[kind]) : lb.policies[kind];
     Object.assign(answer, { kind, checks, policy, ...lb.judge(checks, policy) });
   }
 
