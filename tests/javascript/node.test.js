@@ -95,8 +95,8 @@ for (const method of [
 }
 
 test("junk in place of JSON-RPC", async () => {
-  for (const text of ["", "{", "[]", "null", "7", '{"id":2,"result":"0x1"}', '{"id":1}', '{"__proto__":{"result":1},"id":1}',
-    '{"id":1,"error":{"message":{"a":1}}}', '{"id":1,"error":{"code":-32000,"message":"no"}}']) {
+  for (const text of ["", "{", "[]", "null", "7", '{"id":2,"result":"0x1"}', '{"id":1}',
+    '{"__proto__":{"result":1},"id":1}', '{"id":1,"error":{"message":{"a":1}}}', '{"id":1,"error":{"code":-32000,"message":"no"}}']) {
     const answer = await ask(() => text);
     assert.deepStrictEqual([answer.verdict, answer.refusal.code], [null, "node-refused"], text);
   }

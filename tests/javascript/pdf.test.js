@@ -128,7 +128,8 @@ test("what was added later counts", async () => {
 });
 
 test("not just one file of the right name and kind", async () => {
-  const names = (...entries) => `<< /Type /Catalog /Pages 2 0 R /Names << /EmbeddedFiles << /Names [${entries.join(" ")}] >> >> >>`;
+  const names = (...entries) =>
+    `<< /Type /Catalog /Pages 2 0 R /Names << /EmbeddedFiles << /Names [${entries.join(" ")}] >> >> >>`;
   const two = { 6: spec("b.txt", 7), 7: attached(Buffer.from("x")) };
   for (const [changes, code] of [
     [{ 1: "<< /Type /Catalog /Pages 2 0 R >>" }, "paper-attachment-missing"],
@@ -136,7 +137,7 @@ test("not just one file of the right name and kind", async () => {
     [{ 4: `<< /F (${NAME}) >>` }, "paper-attachment-missing"],
     [{ ...two, 1: names(`(${NAME})`, "4 0 R", "(b.txt)", "6 0 R") }, "paper-attachment-several"],
     [{ 1: names(`(${NAME})`, "4 0 R", `(${NAME})`, "4 0 R") }, "paper-attachment-several"],
-    [{ ...two, 3: "<< /Type /Page /Annots [<< /Subtype /FileAttachment /FS 6 0 R >>] >>" }, "paper-attachment-several"],
+    [{ ...two, 3: "<< /Annots [<< /Subtype /FileAttachment /FS 6 0 R >>] >>" }, "paper-attachment-several"],
     [{ ...two, 3: "<< /Type /Page /AF [6 0 R] >>" }, "paper-attachment-several"],
     [{ ...two, 4: `<< /F (${NAME}) /EF << /F 5 0 R /UF 7 0 R >> >>` }, "paper-attachment-several"],
     [{ 4: spec("bundle.json") }, "paper-attachment-other"],
@@ -212,7 +213,8 @@ test("the bundle of a PDF is judged, but for the pages", async () => {
   const { now } = vectors("bundles/cases.json").find((one) => one.file === "live.json");
   const file = withTable(objects({ 5: attached(raw("live.json")) }));
   const answer = await lb.verify({ file, trust: new Uint8Array(raw("trust.json")), now });
-  assert.deepStrictEqual([answer.verdict, answer.reasons, answer.policy.name], ["fail", ["pages"], "landbridge/paper/1"]);
+  assert.deepStrictEqual([answer.verdict, answer.reasons], ["fail", ["pages"]]);
+  assert.strictEqual(answer.policy.name, "landbridge/paper/1");
   assert.strictEqual(answer.checks.find((one) => one.name === "pages").result, "unknown");
   const alone = await lb.verify({ file: answer.attached, trust: new Uint8Array(raw("trust.json")), now });
   assert.deepStrictEqual([alone.verdict, alone.checks.length], ["pass", answer.checks.length - 1]);

@@ -95,7 +95,8 @@
     if (asked === null || depth === null) {
       return check("finality", null, said.finality.unknown, { depth, asked }, block);
     }
-    return check("finality", depth >= asked ? true : null, said.finality.depth(depth, asked), { depth, asked }, block);
+    const sentence = said.finality.depth(depth, asked);
+    return check("finality", depth >= asked ? true : null, sentence, { depth, asked }, block);
   }
 
   function freshness(trust, time, now, block) {

@@ -1,5 +1,5 @@
-// What the published contracts are, from chain/artifacts, written by scripts/verifier: the code that stands on
-// the chain (with zeros where a constructor sets a word once), and where each thing is kept in storage.
+// What the published contracts are, from chain/artifacts, written by scripts/verifier: the code that stands
+// on the chain (with zeros where a constructor sets a word once), and where each thing is kept in storage.
 "use strict";
 (globalThis.Landbridge ??= {}).contracts = {
   "AnchorLog": {

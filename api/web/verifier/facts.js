@@ -14,7 +14,8 @@
     }
     for (const field of document.fields ?? []) {
       const { path: steps } = field;
-      const same = Array.isArray(steps) && steps.length === path.length && path.every((step, at) => step === steps[at]);
+      const same = Array.isArray(steps) && steps.length === path.length
+        && path.every((step, at) => step === steps[at]);
       if (same) value = field.value;
     }
     return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? value : null;

@@ -111,7 +111,7 @@
         },
       });
     } catch (error) {
-      answer = { verdict: null, checks: [], refusal: { code: error.code ?? "internal", reason: "", detail: "" } };
+      answer = refusedWith(error instanceof lb.Refusal ? error.code : "internal");
     }
     if (run !== page.run) return;
     page.answer = { ...answer, file: file.name };
@@ -119,9 +119,11 @@
     showAnswer();
   }
 
+  const refusedWith = (code) => ({ verdict: null, checks: [], refusal: { code, reason: "", detail: "" } });
+
   function stop() {
     page.run += 1;
-    page.answer = { verdict: null, checks: [], refusal: { code: "stopped", reason: "", detail: "" }, file: page.file.name };
+    page.answer = { ...refusedWith("stopped"), file: page.file.name };
     byId("progress").hidden = true;
     showAnswer();
   }

@@ -6,10 +6,11 @@
 (function (lb) {
   const SIGNS = { pass: "✓", fail: "✗", unknown: "?" };
   const LONGEST = 300;
+  const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
   // What a file says, cut where it is too long to be read, without signs that turn the direction of writing.
   function plain(value) {
-    const text = String(value).replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, "�");
+    const text = String(value).replace(UNSEEN, "�");
     return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
   }
 
@@ -24,7 +25,8 @@
 
   function moment(seconds) {
     const date = new Date(seconds * 1000);
-    return Number.isNaN(date.getTime()) ? plain(seconds) : date.toISOString().replace("T", " ").replace(".000Z", " UTC");
+    if (Number.isNaN(date.getTime())) return plain(seconds);
+    return date.toISOString().replace("T", " ").replace(".000Z", " UTC");
   }
 
   function show(answer, language, fileName) {
@@ -33,7 +35,7 @@
     const badge = (result) => element("span", { class: `badge ${result}` },
       element("span", { class: "sign", "aria-hidden": "true" }, SIGNS[result]), word(`result-${result}`));
     const party = ({ party: number, [language]: name }) =>
-      [name ? plain(name) : null, word("party", { party: number })].filter(Boolean).join(language === "zh" ? "，" : ", ");
+      (name ? plain(name) + (language === "zh" ? "，" : ", ") : "") + word("party", { party: number });
 
     const resultOf = (name) => (answer.checks.find((one) => one.name === name) ?? { result: "unknown" }).result;
 
@@ -132,7 +134,8 @@
       const columns = ["check", "result", "required", "found", "scope", "block"];
       const table = element("table", {},
         element("caption", { class: "unseen" }, word("checks-title")),
-        element("thead", {}, element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, word(name))))));
+        element("thead", {},
+          element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, word(name))))));
       const body = element("tbody", {});
       for (const one of answer.checks) {
         const cell = (name, ...children) => element("td", { class: name, "data-label": word(name) }, ...children);

@@ -13,7 +13,8 @@
       await judged(input, answer);
     } catch (error) {
       answer.refusal = error instanceof lb.Refusal
-        ? { code: error.code, reason: error.reason, detail: error.detail } : { code: "internal", reason: "", detail: "" };
+        ? { code: error.code, reason: error.reason, detail: error.detail }
+        : { code: "internal", reason: "", detail: "" };
       answer.verdict = null;
       if (input.onInternal && answer.refusal.code === "internal") input.onInternal(error);
     }
