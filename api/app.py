@@ -25,6 +25,7 @@ from api.kernel.routes import documents, evidence, intents, log, operations, par
 from api.kernel.schemas import Problem
 from api.registry import ROOMS
 from api.settings import Settings
+from api.web import verifier_page
 from chain.rpcserver import rpc_app
 
 __all__ = ["create_app"]
@@ -105,6 +106,7 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
             first.include_router(room.router)
     app.include_router(operations.router)
     app.include_router(first)
+    app.mount("/verifier", verifier_page(), name="verifier")
     middleware.install(app, max_body=settings.max_body)
     openapi.publish(app, [kind for room in rooms for kind in room.documents])
     return app

@@ -1,0 +1,240 @@
+// RLP, tries, sealed headers and storage, on a chain made here: a trie is built, a header sealed by test keys.
+"use strict";
+
+const test = require("node:test");
+const assert = require("node:assert");
+const { lb } = require("./support.js");
+
+const { secp256k1 } = lb.noble;
+const refusal = (code) => (error) => error instanceof lb.Refusal && error.code === code;
+const bytes = (text) => lb.bytes(text);
+
+test("RLP has one spelling", () => {
+  const long = `b838${"61".repeat(56)}`;
+  for (const text of ["00", "7f", "80", "820400", long, "c0", "c20102", "c3c0c180"]) {
+    assert.strictEqual(lb.hex(lb.rlp(bytes(text)).raw), text);
+  }
+  for (const text of ["", "8100", "817f", "b801", `b837${"61".repeat(55)}`, "b90001", "83ff", "c1", "c0c0", "0000",
+    "c28100", "f800", "ffffffffffffffffff", "bfffffffffffffffff", "b8", "c0".padStart(60, "c1")]) {
+    assert.throws(() => lb.rlp(bytes(text)), refusal("sealed-malformed"), text);
+  }
+  assert.throws(() => lb.rlp(bytes("c1".repeat(20) + "c0")), refusal("sealed-malformed"));
+  for (const value of [0, 1, 127, 128, 255, 256, 65536, 2 ** 53 - 1]) {
+    assert.strictEqual(Number(lb.rlp.number(lb.rlp(lb.rlpNumber(value)))), value);
+  }
+  assert.throws(() => lb.rlp.number(lb.rlp(bytes("820001"))), refusal("sealed-malformed"));
+  assert.throws(() => lb.rlp.number(lb.rlp(bytes("c0"))), refusal("sealed-malformed"));
+});
+
+// A trie over [key, value] pairs: its root and all of its nodes.
+function trie(pairs) {
+  const nodes = [];
+  const hexPrefix = (path, leaf) => {
+    const odd = path.length % 2, digits = path.map((nibble) => nibble.toString(16)).join("");
+    return bytes(`${(leaf ? 2 : 0) + odd}${odd ? "" : "0"}${digits}`);
+  };
+  const kept = (raw) => {
+    if (raw.length < 32) return raw;
+    nodes.push(raw);
+    return lb.rlpString(lb.keccak(raw));
+  };
+  function made(entries) {
+    if (entries.length === 1) {
+      return lb.rlpList([lb.rlpString(hexPrefix(entries[0][0], true)), lb.rlpString(entries[0][1])]);
+    }
+    let shared = 0;
+    while (entries.every(([path]) => path.length > shared && path[shared] === entries[0][0][shared])) shared += 1;
+    if (shared > 0) {
+      const rest = entries.map(([path, value]) => [path.slice(shared), value]);
+      return lb.rlpList([lb.rlpString(hexPrefix(entries[0][0].slice(0, shared), false)), kept(made(rest))]);
+    }
+    const branches = Array.from({ length: 16 }, (_, nibble) => {
+      const below = entries.filter(([path]) => path[0] === nibble).map(([path, value]) => [path.slice(1), value]);
+      return below.length > 0 ? kept(made(below)) : Uint8Array.of(0x80);
+    });
+    const here = entries.find(([path]) => path.length === 0);
+    return lb.rlpList([...branches, here ? lb.rlpString(here[1]) : Uint8Array.of(0x80)]);
+  }
+  if (pairs.length === 0) return { root: lb.keccak(Uint8Array.of(0x80)), nodes };
+  const raw = made(pairs.map(([key, value]) => [[...key].flatMap((byte) => [byte >> 4, byte & 15]), value]));
+  nodes.push(raw);
+  return { root: lb.keccak(raw), nodes };
+}
+
+const keys = (count, width) => Array.from({ length: count }, (_, at) => lb.keccak(lb.word(at)).slice(0, width));
+
+test("a trie gives every value, shows what is absent, and knows nothing of what is not shown", () => {
+  for (const [count, width] of [[1, 32], [2, 32], [300, 32], [200, 2]]) {
+    const made = keys(count, width).map((key, at) => [lb.hex(key), [key, lb.word(at + 1, 1 + at % 40)]]);
+    const pairs = [...new Map(made).values()];
+    const { root, nodes } = trie(pairs), all = lb.trieNodes(nodes);
+    for (const [key, value] of pairs) assert.deepStrictEqual(lb.trieGet(all, root, key), value);
+    for (const key of keys(count + 60, width).slice(count)) {
+      if (!pairs.some(([one]) => lb.equal(one, key))) assert.strictEqual(lb.trieGet(all, root, key), null);
+    }
+    for (let at = 0; at < nodes.length; at += 7) {
+      const less = lb.trieNodes(nodes.filter((_, place) => place !== at));
+      let missed = 0;
+      for (const [key, value] of pairs) {
+        try {
+          assert.deepStrictEqual(lb.trieGet(less, root, key), value);
+        } catch (error) {
+          assert.ok(error instanceof lb.Unknown);
+          missed += 1;
+        }
+      }
+      assert.ok(missed > 0);
+    }
+  }
+  const empty = trie([]);
+  assert.strictEqual(lb.trieGet(new Map(), empty.root, lb.word(1)), null);
+});
+
+test("a node that is none", () => {
+  const one = (raw) => [lb.trieNodes([raw]), lb.keccak(raw), lb.word(7)];
+  for (const items of [[], ["80"], ["80", "01"], ["8140", "01"], ["8110", "01"], ["00", "01"], ["820001", "01"],
+    ["2080", "01", "01"], Array(16).fill("80")]) {
+    const raw = lb.rlpList(items.map((text) => (text === "80" ? bytes("80") : lb.rlpString(bytes(text)))));
+    assert.throws(() => lb.trieGet(...one(raw)), refusal("sealed-malformed"), JSON.stringify(items));
+  }
+  assert.throws(() => lb.trieGet(...one(bytes("81ff"))), refusal("sealed-malformed"));
+});
+
+// A header, sealed by test keys.
+const VALIDATORS = ["one", "two", "three", "four"].map((name) => {
+  const secret = lb.keccak(lb.utf8(`validator ${name}`));
+  const address = lb.keccak(secp256k1.getPublicKey(secret, false).subarray(1)).subarray(12);
+  return { secret, address: `0x${lb.hex(address)}` };
+});
+const MIX = "63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365";
+
+function headerOf({ number = 5, time = 1_760_000_000, state = new Uint8Array(32), validators = VALIDATORS,
+  sealers = validators, mix = MIX, round = 0, vote = Uint8Array.of(0xc0) } = {}) {
+  const text = (data) => lb.rlpString(data), none = text(new Uint8Array(32));
+  const whole = (extra) => lb.rlpList([
+    none, none, text(new Uint8Array(20)), text(state), none, none, text(new Uint8Array(256)), lb.rlpNumber(1),
+    lb.rlpNumber(number), lb.rlpNumber(30_000_000), lb.rlpNumber(0), lb.rlpNumber(time), text(lb.rlpList(extra)),
+    text(bytes(mix)), text(new Uint8Array(8)), lb.rlpNumber(0),
+  ]);
+  const first = [text(new Uint8Array(32)), lb.rlpList(validators.map((one) => text(bytes(one.address)))), vote,
+    lb.rlpNumber(round)];
+  const digest = lb.keccak(whole([...first, lb.rlpList([])]));
+  const seals = sealers.map(({ secret, high, parity = 0 }) => {
+    const signature = secp256k1.sign(digest, secret);
+    const s = high ? secp256k1.CURVE.n - signature.s : signature.s;
+    const v = (signature.recovery ^ (high ? 1 : 0)) + parity;
+    return text(lb.concat(lb.word(signature.r), lb.word(s), Uint8Array.of(v)));
+  });
+  return whole([...first, lb.rlpList(seals)]);
+}
+
+test("who sealed a header", () => {
+  const expected = VALIDATORS.map((one) => one.address);
+  const sealed = (options, validators = expected) => lb.isSealed(lb.header(headerOf(options)), validators);
+  const [one, two, three, four] = VALIDATORS;
+  assert.ok(sealed());
+  assert.ok(sealed({ sealers: [one, two, three] })); // three of four is two thirds and more
+  assert.ok(sealed({ round: 300, vote: bytes("d694" + "11".repeat(20) + "80") }));
+  assert.ok(sealed({ sealers: [one, two, { ...three, high: true }] }));
+  assert.ok(sealed({}, [...expected].reverse()));
+  assert.ok(!sealed({ sealers: [one, two] }));
+  assert.ok(!sealed({ sealers: [one, two, two] }));
+  assert.ok(!sealed({ sealers: [one, two, three, three] }));
+  assert.ok(!sealed({ sealers: [one, two, { ...three, parity: 2 }] }));
+  assert.ok(!sealed({ sealers: [...VALIDATORS, one] }));
+  assert.ok(!sealed({ sealers: [] }));
+  assert.ok(!sealed({ mix: "00".repeat(32) }));
+  assert.ok(!sealed({ validators: [one, two, three], sealers: [one, two, three] }));
+  assert.ok(!sealed({ validators: [one, two, three, three] }));
+  assert.ok(!sealed({ validators: [one, two, three, { ...four, address: `0x${"22".repeat(20)}` }] }));
+  assert.ok(!sealed({}, []));
+  assert.ok(!sealed({ validators: [], sealers: [] }, []));
+  const eras = [{ from: 3, addresses: ["a"] }, { from: 9, addresses: ["b"] }];
+  assert.deepStrictEqual([0, 3, 8, 9, 99].map((number) => lb.validatorsAt(eras, number)[0]),
+    [undefined, "a", "a", "b", "b"]);
+});
+
+// A registry whose storage holds what a test says, and the bundle and trust root that show it.
+function registry(slots) {
+  const names = ["Parties", "RailBills", "AnchorLog"], contracts = {}, codes = {}, nodes = [], accounts = [];
+  names.forEach((name, at) => {
+    contracts[name] = `0x${lb.hex(lb.word(at + 1, 20))}`;
+    codes[name] = lb.contracts[name].code;
+    const pairs = name === "Parties" ? slots.filter(([, value]) => value !== 0n).map(([slot, value]) => {
+      const digits = value.toString(16);
+      return [lb.keccak(slot), lb.rlpString(bytes(digits.padStart(digits.length + digits.length % 2, "0")))];
+    }) : [];
+    const storage = trie(pairs);
+    nodes.push(...storage.nodes);
+    const hashes = [storage.root, lb.keccak(bytes(codes[name]))].map((one) => lb.rlpString(one));
+    const account = [bytes("01"), bytes("80"), ...hashes];
+    accounts.push([lb.keccak(bytes(contracts[name])), lb.rlpList(account)]);
+  });
+  const state = trie(accounts);
+  nodes.push(...state.nodes);
+  const bundle = { chain: { contracts }, sealed: {
+    headers: [`0x${lb.hex(headerOf({ state: state.root }))}`], transactions: {}, codes,
+    nodes: nodes.map((node) => `0x${lb.hex(node)}`),
+  } };
+  return [bundle, { validators: [{ from: 0, addresses: VALIDATORS.map((one) => one.address) }] }];
+}
+
+test("whether a party was a carrier then, from its tenures in storage", async () => {
+  const spans = [[100, 200], [200, 300], [400, 500], [600, 0]];
+  const keys_ = (slot) => [lb.word(7), lb.word(1)].reduce((at, key) => lb.keccak(lb.concat(key, at)), lb.word(slot));
+  const packed = ([from, until]) => BigInt(from) | BigInt(until) << 48n;
+  const earlier = keys_(lb.contracts.Parties.storage._earlierTenures.slot);
+  for (let count = 0; count <= spans.length; count++) {
+    const held = spans.slice(0, count), first = lb.integer(lb.keccak(earlier));
+    const source = await lb.sealedSource(...registry([
+      [keys_(lb.contracts.Parties.storage._lastTenure.slot), held.length > 0 ? packed(held.at(-1)) : 0n],
+      [earlier, BigInt(Math.max(0, count - 1))],
+      ...held.slice(0, -1).map((span, at) => [lb.word(first + BigInt(at)), packed(span)]),
+      [lb.word(99), 1n],
+    ]));
+    for (const time of [0, 1, 99, 100, 199, 200, 299, 300, 399, 400, 499, 500, 599, 600, 2 ** 47]) {
+      const expected = held.some(([from, until]) => from <= time && (until === 0 || time < until));
+      assert.strictEqual(source.wasCarrier(7, time), expected, `${count} spans at ${time}`);
+    }
+    assert.strictEqual(source.wasCarrier(8, 150), false);
+  }
+});
+
+test("a key's standing, a party's profile", async () => {
+  const key = `0x${"ab".repeat(20)}`, profile = lb.keccak(lb.utf8("profile"));
+  const mapped = (name, at) => lb.keccak(lb.concat(at, lb.word(lb.contracts.Parties.storage[name].slot)));
+  const party = mapped("_parties", lb.word(3));
+  const after = (slot, count) => lb.word(lb.integer(slot) + BigInt(count));
+  const source = await lb.sealedSource(...registry([
+    [mapped("_keys", lb.word(BigInt(key))), 3n | 1000n << 32n | 2000n << 80n | 1n << 128n],
+    [party, 5n], [after(party, 1), lb.integer(profile)], [after(party, 2), 9n],
+  ]));
+  assert.deepStrictEqual(source.keyOf(key), { party: 3, since: 1000, until: 2000, custodial: true });
+  assert.deepStrictEqual(source.keyOf(`0x${"cd".repeat(20)}`), { party: 0, since: 0, until: 0, custodial: false });
+  assert.deepStrictEqual(source.profileOf(3), profile);
+  assert.strictEqual(source.fault, null);
+  const [bundle, trust] = registry([]);
+  bundle.sealed.codes.Parties = lb.contracts.RailBills.code;
+  await assert.rejects(lb.sealedSource(bundle, trust), refusal("sealed-malformed"));
+  delete bundle.sealed.codes.Parties;
+  await assert.rejects(lb.sealedSource(bundle, trust), lb.Unknown);
+});
+
+test("published code, but for the words that a constructor set", () => {
+  for (const [name, { code }] of Object.entries(lb.contracts)) {
+    const published = bytes(code), place = code.indexOf(`7f${"00".repeat(32)}`) / 2;
+    assert.ok(lb.isPublishedCode(name, published));
+    if (place > 0) {
+      const set = published.slice();
+      set.fill(7, place, place + 32);
+      assert.ok(lb.isPublishedCode(name, set));
+    }
+    for (const at of [0, 100, published.length - 1]) {
+      const other = published.slice();
+      other[at] ^= 1;
+      assert.ok(!lb.isPublishedCode(name, other));
+    }
+    assert.ok(!lb.isPublishedCode(name, published.subarray(1)) && !lb.isPublishedCode(name, new Uint8Array()));
+  }
+  assert.ok(!lb.isPublishedCode("Another", new Uint8Array()) && !lb.isPublishedCode("__proto__", new Uint8Array()));
+});
