@@ -9,12 +9,14 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.domains.bills.bundle import build
+from api.domains.bills.bundle_facts import sealed
 from api.domains.bills.paper.drawing import draw
 from api.domains.bills.paper.errors import PaperBusyError
 from api.domains.bills.schemas import BundleIn
 from api.domains.bills.service import opened_of, path_of
 from api.kernel.deps import Caller, House_
 from api.kernel.schemas import Digest
+from api.kernel.sealing import UNSEALED
 from api.kernel.transaction import TransactionRoute
 from chain.db import reading
 
@@ -62,7 +64,7 @@ def paper(request: Request, house: House_, caller: Caller, bill: Digest, body: B
     with reading(house.engine) as session:
         opened = opened_of(session, house, caller, bill, body)
     fields = None if body.fields is None else [path_of(opened.document, one) for one in body.fields]
-    raw = build(house, opened, fields=fields)
+    raw, unsealed = sealed(house, build(house, opened, fields=fields))
 
     async def drawn(_: Response) -> Response:
         # Once the request has left the gate: drawing must not hold up acts.
@@ -73,7 +75,8 @@ def paper(request: Request, house: House_, caller: Caller, bill: Digest, body: B
         return Response(
             await desk.draw(raw),
             media_type="application/pdf",
-            headers={"content-disposition": f'attachment; filename="{name}"'},
+            headers={"content-disposition": f'attachment; filename="{name}"'}
+            | ({UNSEALED: unsealed} if unsealed else {}),
         )
 
     request.state.after_commit = drawn
