@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, delete, update
+from sqlmodel import Session, col, delete, func, select, update
 
 from chain.db import reading, writing
 from chain.indexer import ChainEvent
@@ -24,6 +24,8 @@ from chain.tables import HeadRow
 from chain.worker import Health, Worker
 
 __all__ = ["AnchorProjector", "Sealer"]
+
+_SEALED = select(func.max(col(HeadRow.size)))
 
 
 class Sealer:
@@ -50,7 +52,9 @@ class Sealer:
         self._window = window
         self._most = most
         self._sealed = sealed
-        self._stopping = threading.Event()
+        self._ending = threading.Event()  # the window need not last any longer
+        self._heard = 0
+        self._hearing = threading.Lock()
         self._worker = Worker("sealer", self.tick, poll=poll)
 
     @property
@@ -60,16 +64,23 @@ class Sealer:
 
     def start(self) -> None:
         """Begin working in a thread of its own."""
-        self._stopping.clear()
+        self._ending.clear()
         self._worker.start()
 
     def stop(self) -> None:
         """End after the window under way."""
-        self._stopping.set()
+        self._ending.set()
         self._worker.stop()
 
-    def wake(self) -> None:
-        """Leaves were appended (and committed)."""
+    def wake(self, leaves: int = 0) -> None:
+        """Leaves were appended (and committed).
+
+        :param leaves: how many, where that is known: many end the window
+        """
+        with self._hearing:
+            self._heard += leaves
+            if self._heard >= self._most:
+                self._ending.set()
         self._worker.wake()
 
     def tick(self) -> bool:
@@ -80,11 +91,11 @@ class Sealer:
         waiting = self._unsealed()
         if not waiting:
             return False
-        end = time.monotonic() + self._window
-        while waiting < self._most and (left := end - time.monotonic()) > 0:
-            if self._stopping.wait(min(left, 0.02)):
-                break
-            waiting = self._unsealed() if left > 0.02 else waiting
+        if waiting < self._most:
+            self._ending.wait(self._window)
+        with self._hearing:
+            self._heard = 0
+            self._ending.clear()
         with writing(self._engine) as session:
             head = self._log.seal(session, now=int(time.time()))
         if head is not None:
@@ -93,8 +104,8 @@ class Sealer:
 
     def _unsealed(self) -> int:
         with reading(self._engine) as session:
-            head = self._log.newest_head(session)
-            return self._log.size(session) - (head.size if head else 0)
+            sealed: int | None = session.connection().execute(_SEALED).scalar()
+            return self._log.size(session) - (sealed or 0)
 
 
 class AnchorProjector:

@@ -76,9 +76,9 @@ class Logbook:
         each = [worker.health for worker in self.workers]
         return next((health for health in each if not health.ok), each[0])
 
-    def wake(self) -> None:
-        """Leaves were appended, and committed."""
-        self._sealer.wake()
+    def wake(self, leaves: int = 0) -> None:
+        """Leaves were appended, and committed: so many, where that is known."""
+        self._sealer.wake(leaves)
 
     def wake_scribe(self) -> None:
         """The indexer moved."""
@@ -104,7 +104,7 @@ class Logbook:
         with writing(self._engine) as session:
             first, last = self._deep(session)
             self.log.append_once(session, ACT, self._acts(session, first, last))
-            state = session.get_one(LogSizeRow, 1)
+            state = session.get_one(LogSizeRow, 1, populate_existing=True)  # another may have come further
             state.acts_until = max(state.acts_until, last)
             session.add(state)
         self.looked_until = last

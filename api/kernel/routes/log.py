@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from starlette.concurrency import run_in_threadpool
 
 from api.kernel.auth import Principal
-from api.kernel.deps import House_, KnownCaller
+from api.kernel.deps import TOKEN_SHOWN, House_, KnownCaller, known_caller
 from api.kernel.heads import Heads, Seen
 from api.kernel.house import House
 from api.kernel.routes.common import NotFoundError, read_body
@@ -26,10 +26,9 @@ from chain.log import Leaf
 from chain.merkle import InclusionError, leaf_hash, verify_inclusion
 from chain.tables import HeadRow
 
-__all__ = ["checks", "router"]
+__all__ = ["router", "verify"]
 
 router = APIRouter(prefix="/log", tags=["log"])
-checks = APIRouter(tags=["log"])
 _KEEP_ALIVE_SECONDS = 10.0
 Number = Annotated[int, Query(ge=0, lt=2**53)]
 
@@ -128,11 +127,12 @@ def leaves(
         return [_leaf(leaf, caller) for leaf in house.logbook.log.leaves(session, start, limit)]
 
 
-@checks.post(
+@router.post(
     "/verify",
     summary="Check an inclusion proof against the chain's anchor",
     response_class=Response,
     responses={200: {"model": VerifiedOut, "description": "pass, fail, or unknown"}},
+    dependencies=[TOKEN_SHOWN],
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -140,9 +140,9 @@ def leaves(
         }
     },
 )
-async def verify(request: Request, caller: KnownCaller) -> Response:
+async def verify(request: Request) -> Response:
     """Whether a leaf is under a head that is anchored. Unknown where no head of that size is."""
-    caller.needs("read")
+    (await known_caller(request)).needs("read")
     given = await read_body(request, InclusionIn)
     found = await _anchored(request, given.size)
     if found is None:
