@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     wait_limit: float = Field(default=30, ge=0, le=300)
     """Seconds that a request may wait for its act to be mined."""
     log_window: float = Field(default=0.1, ge=0.01, le=3600)
-    """Seconds from the first leaf of a window to its head, which is then anchored."""
+    """Seconds between two heads of the log at least; each is anchored."""
     keystore_password: SecretStr = SecretStr("")
     tag_key: SecretStr = SecretStr("")
     """Key of the tags under which wagons and containers are compared without being stored."""

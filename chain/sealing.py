@@ -1,6 +1,6 @@
 """Sealing heads of the log each window, and noting where the chain says they are anchored.
 
-- A head is sealed at the end of a window that began with its first leaf, or at once when many have come.
+- A head is sealed as soon as leaves came and a window has passed since the head before, or many have come.
 - Where a head is anchored, the chain's event says it; if that event leaves the chain, so does the note.
 - Heads below an anchored one that were never anchored themselves are dropped: it covers their leaves.
 
@@ -31,7 +31,7 @@ _SEALED = select(func.max(col(HeadRow.size)))
 class Sealer:
     """Seals heads in a thread of its own.
 
-    :param window: seconds from a window's first leaf to its head
+    :param window: seconds between two heads at least
     :param most: leaves after which a window ends at once
     :param sealed: called from the sealer's thread after a head was sealed
     :param poll: seconds between looks for leaves that another process brought
@@ -55,6 +55,7 @@ class Sealer:
         self._ending = threading.Event()  # the window need not last any longer
         self._heard = 0
         self._hearing = threading.Lock()
+        self._next = 0.0  # monotonic seconds: no head before it, unless many leaves have come
         self._worker = Worker("sealer", self.tick, poll=poll)
 
     @property
@@ -92,7 +93,8 @@ class Sealer:
         if not waiting:
             return False
         if waiting < self._most:
-            self._ending.wait(self._window)
+            self._ending.wait(max(0.0, self._next - time.monotonic()))
+        self._next = time.monotonic() + self._window
         with self._hearing:
             self._heard = 0
             self._ending.clear()

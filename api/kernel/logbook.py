@@ -36,7 +36,7 @@ class Logbook:
 
     :param domains: of the rooms whose acts enter the log
     :param confirmations: blocks, its own included, after which an act enters
-    :param window: seconds from a window's first leaf to its head
+    :param window: seconds between two heads of the log at least
     :param changed: called from a worker's thread when something may be seen that was not there before
     """
 

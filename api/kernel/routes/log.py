@@ -11,12 +11,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlmodel import col, select
-from starlette.concurrency import run_in_threadpool
 
 from api.kernel.auth import Principal
 from api.kernel.deps import TOKEN_SHOWN, House_, KnownCaller, known_caller
 from api.kernel.heads import Heads, Seen
-from api.kernel.house import House
 from api.kernel.routes.common import NotFoundError, read_body
 from api.kernel.schemas import HeadOut, InclusionIn, LeafOut, ProofOut, VerifiedOut
 from chain.canonical import parse
@@ -144,7 +142,7 @@ async def verify(request: Request) -> Response:
     """Whether a leaf is under a head that is anchored. Unknown where no head of that size is."""
     (await known_caller(request)).needs("read")
     given = await read_body(request, InclusionIn)
-    found = await _anchored(request, given.size)
+    found = await _heads(request).anchored(given.size)
     if found is None:
         return _verdict("unknown", reason="head-not-anchored")
     hash_ = (
@@ -163,25 +161,6 @@ async def verify(request: Request) -> Response:
 def _heads(request: Request) -> Heads:
     found: Heads = request.app.state.heads
     return found
-
-
-async def _anchored(request: Request, size: int) -> HeadRow | None:
-    """The anchored head of a size; nothing where none is."""
-    newest = await _heads(request).lately()
-    if size > newest.covered:
-        newest = await _heads(request).now()
-    if newest.anchored is not None and newest.anchored.size == size:
-        return newest.anchored
-    if size > newest.covered:
-        return None
-    house: House = request.app.state.house
-    found = await run_in_threadpool(_stored, house, size)
-    return found if found is not None and found.block_number is not None else None
-
-
-def _stored(house: House, size: int) -> HeadRow | None:
-    with reading(house.engine) as session:
-        return session.get(HeadRow, size)
 
 
 def _verdict(result: str, **members: Any) -> Response:
