@@ -40,6 +40,12 @@ __all__ = ["Leaf", "LeafMissingError", "Log"]
 _LEAVES = SQLModel.metadata.tables[str(LeafRow.__tablename__)]
 _SIZE = select(LogSizeRow.size).where(LogSizeRow.id == 1)
 _SIZE_LOCKED = _SIZE.with_for_update()
+_FROM = (
+    select(LeafRow.index, LeafRow.kind, LeafRow.entry, LeafRow.hash)
+    .where(col(LeafRow.index) >= bindparam("start"))
+    .order_by(col(LeafRow.index))
+    .limit(bindparam("most"))
+)
 _GROW = update(LogSizeRow).where(col(LogSizeRow.id) == 1).values(size=bindparam("grown"))
 
 
@@ -125,10 +131,8 @@ class Log:
 
     def leaves(self, session: Session, start: int, limit: int) -> list[Leaf]:
         """Leaves in order, from one on."""
-        statement = (
-            select(LeafRow).where(col(LeafRow.index) >= start).order_by(col(LeafRow.index)).limit(limit)
-        )
-        return [Leaf(row.index, row.kind, row.entry, row.hash) for row in session.exec(statement)]
+        rows = session.connection().execute(_FROM, {"start": start, "most": limit})
+        return [Leaf(index, kind, entry, hash_) for index, kind, entry, hash_ in rows]
 
     def root(self, session: Session, size: int) -> bytes:
         """The root that the tree has, or had, at a size.

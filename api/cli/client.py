@@ -21,6 +21,7 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic_core import from_json
 
 from api.cli.errors import CliError, ExitCode, RefusedError
 
@@ -366,8 +367,8 @@ class Gateway:
         if status == 204:
             return None
         try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError):
+            answer = from_json(body, allow_inf_nan=False)  # refuses what is nested too deep for a reader
+        except ValueError:
             answer = None
         if 200 <= status < 300 or status in takes:
             if answer is not None:
