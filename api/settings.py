@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     wait_limit: float = Field(default=30, ge=0, le=300)
     """Seconds that a request may wait for its act to be mined."""
     log_window: float = Field(default=0.1, ge=0.01, le=3600)
-    """Seconds from the first leaf of a window to its head, which is then anchored."""
+    """Seconds between two heads of the log at least; each is anchored."""
     validators_file: Path | None = None
     """Who validates the chain, where it is QBFT: the ``validators`` of a trust root (docs/proof-bundle.md).
     It is only passed on by ``/v1/trust``; nothing here depends on it."""

@@ -114,7 +114,7 @@ class Anchorer:
         self._changed = changed
         self._identity = Identity(engine, self._chain, chain_id, [address])
         self._sent: _Sent | None = None
-        self._worker = Worker("anchorer", self.tick, poll=poll)
+        self._worker = Worker("anchorer", self._step, poll=poll)
 
     @property
     def health(self) -> Health:
@@ -132,6 +132,10 @@ class Anchorer:
     def wake(self) -> None:
         """A head was sealed."""
         self._worker.wake()
+
+    def _step(self) -> bool:
+        self.tick()
+        return False  # what was sent is not mined at once: the next look is due when woken, or in a while
 
     def tick(self) -> bool:
         """Compare the chain's head with ours and send what is missing.

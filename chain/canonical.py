@@ -147,9 +147,16 @@ def parse(
             params={"size": len(data), "limit": max_bytes},
         )
     text = _decode(data)
-    cut_string = _check_depth(text, max_depth)
+    # Where there are fewer brackets than levels, none of them needs to be looked at.
+    deep = text.count("[") + text.count("{") > max_depth
+    cut_string = _check_depth(text, max_depth) if deep else None
     # Objects with a doubled key, by identity; holding them keeps an identity from being given again.
     doubled: dict[int, tuple[object, str]] = {}
+    refused: list[_Refused] = []
+
+    def refuse(why: str) -> _Refused:
+        refused.append(_Refused(why))
+        return refused[-1]
 
     def as_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = dict(pairs)
@@ -160,14 +167,14 @@ def parse(
 
     def as_float(token: str) -> object:
         if not allow_floats:
-            return _Refused("has a fraction or an exponent; write an integer, or a decimal in a string")
+            return refuse("has a fraction or an exponent; write an integer, or a decimal in a string")
         number = float(token)
-        return number if math.isfinite(number) else _Refused("is too large for a double")
+        return number if math.isfinite(number) else refuse("is too large for a double")
 
     def as_integer(token: str) -> object:
         # The length comes first: int() of a text of a million digits takes minutes, or a bare ValueError.
         if len(token) > 17 or abs(number := int(token)) > MAX_INTEGER:
-            return _Refused("is an integer beyond ±(2^53 − 1)")
+            return refuse("is an integer beyond ±(2^53 − 1)")
         return number
 
     try:
@@ -176,13 +183,15 @@ def parse(
             object_pairs_hook=as_object,
             parse_float=as_float,
             parse_int=as_integer,
-            parse_constant=lambda token: _Refused(f"is {token}, which JSON does not have"),
+            parse_constant=lambda token: refuse(f"is {token}, which JSON does not have"),
         )
     except json.JSONDecodeError as error:
-        _refuse_syntax(text, error, cut_string)
+        _refuse_syntax(text, error, cut_string if deep else _check_depth(text, max_depth))
     except RecursionError:
         _refuse_depth(max_depth)
-    _check_tree(value, doubled)
+    # UTF-8 cannot carry half of a surrogate pair, so only an escape can have brought one.
+    if doubled or refused or "\\u" in text:
+        _check_tree(value, doubled)
     return cast(Json, value)
 
 

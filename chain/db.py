@@ -11,21 +11,23 @@ transaction that is durable when it ends and never begins as a reader that may f
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from sqlite3 import Connection as SqliteConnection
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlmodel import Session
 
 from chain.errors import LandbridgeError
 
-__all__ = ["DatabaseUrlError", "open_engine", "reading", "writing"]
+__all__ = ["DatabaseUrlError", "insert_rows", "open_engine", "reading", "writing"]
 
 _BUSY_SECONDS = 30
+_ROWS_AT_ONCE = 128
 _READ_ONLY = "landbridge_read_only"
 
 
@@ -139,3 +141,29 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
         session.expunge_all()
         session.rollback()
+
+
+def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many rows of the same columns, in the caller's transaction, past the session's objects.
+
+    SQLite's driver lets go of the interpreter at each step of a statement, and a thread that is busy keeps
+    it for milliseconds each time; so there the rows go in as few statements as may be.
+    """
+    connection = session.connection()
+    if not rows:
+        return
+    if connection.dialect.name != "sqlite":
+        connection.execute(insert(table), rows)
+        return
+    columns = tuple(rows[0])
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        part = rows[start : start + _ROWS_AT_ONCE]
+        values = tuple(row[column] for row in part for column in columns)
+        connection.exec_driver_sql(_insert_text(table.name, columns, len(part)), values)
+
+
+@lru_cache(maxsize=512)
+def _insert_text(table: str, columns: tuple[str, ...], count: int) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
+    row = f"({', '.join('?' * len(columns))})"
+    return f'INSERT INTO "{table}" ({names}) VALUES {", ".join([row] * count)}'  # noqa: S608 - our own names

@@ -10,11 +10,21 @@ b'{"contract":"0xabababababababababababababababababababab","digest":"0x0'
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from chain.errors import LandbridgeError
 
-__all__ = ["ACT", "DOCUMENT", "EVIDENCE", "EntryError", "act_entry", "document_entry", "evidence_entry"]
+__all__ = [
+    "ACT",
+    "DOCUMENT",
+    "EVIDENCE",
+    "Entry",
+    "EntryError",
+    "act_entry",
+    "document_entry",
+    "evidence_entry",
+    "read_entry",
+]
 
 ACT: Final = "act"
 DOCUMENT: Final = "document"
@@ -23,12 +33,48 @@ EVIDENCE: Final = "evidence"
 _FORM: Final = "landbridge/entry/1"
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9./+-]{0,99}")
 _BLOB: Final = re.compile(r"[0-9a-z:./-]{1,200}")
+_HEX32: Final = "0x[0-9a-f]{64}"
+_ENTRY: Final = re.compile(
+    f'{{(?:"contract":"(?P<contract>0x[0-9a-f]{{40}})","digest":"{_HEX32}","entry":"{_FORM}","kind":"{ACT}"'
+    f'|"blob":"{_BLOB.pattern}","digest":"{_HEX32}","entry":"{_FORM}","kind":"{DOCUMENT}"'
+    f'|"digest":"{_HEX32}","entry":"{_FORM}","kind":"{EVIDENCE}","party":(?P<party>0|[1-9][0-9]{{0,9}})'
+    f',"salt":"{_HEX32}","type":"{_TYPE.pattern}")}}'
+)
 
 
 class EntryError(LandbridgeError):
     """Something that the log does not take: a digest, a salt or a name of another form."""
 
     code: ClassVar[str] = "log-entry"
+
+
+class Entry(NamedTuple):
+    """What an entry is.
+
+    :ivar contract: whose act it is; only of acts
+    :ivar party: whose evidence it is; only of evidence
+    """
+
+    kind: str
+    contract: str | None
+    party: int | None
+
+
+def read_entry(entry: bytes) -> Entry:
+    """Read an entry, strictly: to the byte one of those that are made here.
+
+    :raises EntryError: it is none
+
+    >>> read_entry(act_entry("0x" + "ab" * 20, bytes(32))).kind
+    'act'
+    """
+    match = _ENTRY.fullmatch(entry.decode("ascii", "replace"))
+    if match is None:
+        raise EntryError("this is no entry of a log")
+    contract, party = match["contract"], match["party"]
+    if party is not None:
+        return Entry(EVIDENCE, None, int(party))
+    return Entry(DOCUMENT if contract is None else ACT, contract, None)
 
 
 def act_entry(contract: str, digest: bytes) -> bytes:

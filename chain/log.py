@@ -23,10 +23,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
+from chain.db import insert_rows
 from chain.entries import EVIDENCE
 from chain.errors import LandbridgeError
 from chain.merkle import EMPTY_ROOT, TreeRangeError, consistency_spans, inclusion_spans, leaf_hash
@@ -34,6 +35,18 @@ from chain.tables import HeadRow, LeafRow, LogSizeRow
 from chain.tiles import Tiles
 
 __all__ = ["Leaf", "LeafMissingError", "Log"]
+
+# Statements of every append and every proof, past the session's objects and built once.
+_LEAVES = SQLModel.metadata.tables[str(LeafRow.__tablename__)]
+_SIZE = select(LogSizeRow.size).where(LogSizeRow.id == 1)
+_SIZE_LOCKED = _SIZE.with_for_update()
+_FROM = (
+    select(LeafRow.index, LeafRow.kind, LeafRow.entry, LeafRow.hash)
+    .where(col(LeafRow.index) >= bindparam("start"))
+    .order_by(col(LeafRow.index))
+    .limit(bindparam("most"))
+)
+_GROW = update(LogSizeRow).where(col(LogSizeRow.id) == 1).values(size=bindparam("grown"))
 
 
 class LeafMissingError(LandbridgeError):
@@ -64,19 +77,16 @@ class Log:
         :return: the index of the first
         :raises LandbridgeError: the database was damaged
         """
-        state = _locked(session)
-        first, hashes = state.size, [leaf_hash(entry) for entry in entries]
+        first, hashes = _locked(session), [leaf_hash(entry) for entry in entries]
         if not entries:
             return first
         rows = [
             {"index": first + place, "kind": kind, "hash": hashes[place], "entry": entry}
             for place, entry in enumerate(entries)
         ]
-        session.connection().execute(insert(LeafRow), rows)
+        insert_rows(session, _LEAVES, rows)
         self._tiles.extend(session, first, hashes)
-        state.size = first + len(rows)
-        session.add(state)
-        session.flush()
+        session.connection().execute(_GROW, {"grown": first + len(rows)})
         return first
 
     def append_once(self, session: Session, kind: str, entries: Iterable[bytes]) -> list[int]:
@@ -96,8 +106,8 @@ class Log:
 
     def size(self, session: Session) -> int:
         """How many leaves there are."""
-        state = session.get(LogSizeRow, 1, populate_existing=True)
-        return state.size if state else 0
+        size = session.connection().execute(_SIZE).scalar()
+        return size or 0
 
     def leaf(self, session: Session, index: int) -> Leaf:
         """A leaf by its index.
@@ -121,10 +131,8 @@ class Log:
 
     def leaves(self, session: Session, start: int, limit: int) -> list[Leaf]:
         """Leaves in order, from one on."""
-        statement = (
-            select(LeafRow).where(col(LeafRow.index) >= start).order_by(col(LeafRow.index)).limit(limit)
-        )
-        return [Leaf(row.index, row.kind, row.entry, row.hash) for row in session.exec(statement)]
+        rows = session.connection().execute(_FROM, {"start": start, "most": limit})
+        return [Leaf(index, kind, entry, hash_) for index, kind, entry, hash_ in rows]
 
     def root(self, session: Session, size: int) -> bytes:
         """The root that the tree has, or had, at a size.
@@ -156,7 +164,7 @@ class Log:
         :param now: Unix time in seconds
         :return: the new head; nothing where no leaf has come since the last
         """
-        size = _locked(session).size
+        size = _locked(session)
         newest = self.newest_head(session)
         if size == (newest.size if newest else 0):
             return None
@@ -193,17 +201,16 @@ class Log:
         return session.exec(statement).first()
 
 
-def _locked(session: Session) -> LogSizeRow:
+def _locked(session: Session) -> int:
     """The log's size, held until the transaction ends: one appends at a time, in whichever process."""
     session.info["landbridge_writing"] = True
-    statement = select(LogSizeRow).where(LogSizeRow.id == 1).with_for_update()
-    statement = statement.execution_options(populate_existing=True)
-    state = session.exec(statement).first()
-    if state is None:
+    connection = session.connection()
+    size: int | None = connection.execute(_SIZE_LOCKED).scalar()
+    if size is None:
         try:
             with session.begin_nested():
                 session.add(LogSizeRow(id=1))
         except IntegrityError:
             pass  # another process began the log at this moment
-        state = session.exec(statement).one()
-    return state
+        size = connection.execute(_SIZE_LOCKED).scalar_one()
+    return size

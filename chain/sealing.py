@@ -1,6 +1,6 @@
 """Sealing heads of the log each window, and noting where the chain says they are anchored.
 
-- A head is sealed at the end of a window that began with its first leaf, or at once when many have come.
+- A head is sealed as soon as leaves came and a window has passed since the head before, or many have come.
 - Where a head is anchored, the chain's event says it; if that event leaves the chain, so does the note.
 - Heads below an anchored one that were never anchored themselves are dropped: it covers their leaves.
 
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, delete, update
+from sqlmodel import Session, col, delete, func, select, update
 
 from chain.db import reading, writing
 from chain.indexer import ChainEvent
@@ -25,11 +25,13 @@ from chain.worker import Health, Worker
 
 __all__ = ["AnchorProjector", "Sealer"]
 
+_SEALED = select(func.max(col(HeadRow.size)))
+
 
 class Sealer:
     """Seals heads in a thread of its own.
 
-    :param window: seconds from a window's first leaf to its head
+    :param window: seconds between two heads at least
     :param most: leaves after which a window ends at once
     :param sealed: called from the sealer's thread after a head was sealed
     :param poll: seconds between looks for leaves that another process brought
@@ -50,7 +52,10 @@ class Sealer:
         self._window = window
         self._most = most
         self._sealed = sealed
-        self._stopping = threading.Event()
+        self._ending = threading.Event()  # the window need not last any longer
+        self._heard = 0
+        self._hearing = threading.Lock()
+        self._next = 0.0  # monotonic seconds: no head before it, unless many leaves have come
         self._worker = Worker("sealer", self.tick, poll=poll)
 
     @property
@@ -60,16 +65,23 @@ class Sealer:
 
     def start(self) -> None:
         """Begin working in a thread of its own."""
-        self._stopping.clear()
+        self._ending.clear()
         self._worker.start()
 
     def stop(self) -> None:
         """End after the window under way."""
-        self._stopping.set()
+        self._ending.set()
         self._worker.stop()
 
-    def wake(self) -> None:
-        """Leaves were appended (and committed)."""
+    def wake(self, leaves: int = 0) -> None:
+        """Leaves were appended (and committed).
+
+        :param leaves: how many, where that is known: many end the window
+        """
+        with self._hearing:
+            self._heard += leaves
+            if self._heard >= self._most:
+                self._ending.set()
         self._worker.wake()
 
     def tick(self) -> bool:
@@ -80,11 +92,12 @@ class Sealer:
         waiting = self._unsealed()
         if not waiting:
             return False
-        end = time.monotonic() + self._window
-        while waiting < self._most and (left := end - time.monotonic()) > 0:
-            if self._stopping.wait(min(left, 0.02)):
-                break
-            waiting = self._unsealed() if left > 0.02 else waiting
+        if waiting < self._most:
+            self._ending.wait(max(0.0, self._next - time.monotonic()))
+        self._next = time.monotonic() + self._window
+        with self._hearing:
+            self._heard = 0
+            self._ending.clear()
         with writing(self._engine) as session:
             head = self._log.seal(session, now=int(time.time()))
         if head is not None:
@@ -93,8 +106,8 @@ class Sealer:
 
     def _unsealed(self) -> int:
         with reading(self._engine) as session:
-            head = self._log.newest_head(session)
-            return self._log.size(session) - (head.size if head else 0)
+            sealed: int | None = session.connection().execute(_SEALED).scalar()
+            return self._log.size(session) - (sealed or 0)
 
 
 class AnchorProjector:

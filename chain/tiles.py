@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import ClassVar
 
+from sqlalchemy import bindparam
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from chain.errors import LandbridgeError
 from chain.merkle import complete_subtrees, fold
@@ -27,6 +28,9 @@ __all__ = ["TileMissingError", "Tiles"]
 _HEIGHT = 8
 _WIDTH = 1 << _HEIGHT
 _HASH = 32
+_TILE = select(TileRow.hashes).where(
+    col(TileRow.level) == bindparam("at"), col(TileRow.index) == bindparam("place")
+)
 
 
 class TileMissingError(LandbridgeError):
@@ -120,12 +124,12 @@ class Tiles:
     @staticmethod
     def _read(session: Session, level: int, index: int, count: int) -> bytes:
         """A tile, with ``count`` hashes at least."""
-        tile = session.get(TileRow, (level, index), populate_existing=True)
-        if tile is None or len(tile.hashes) < count * _HASH or len(tile.hashes) % _HASH:
+        hashes: bytes | None = session.connection().execute(_TILE, {"at": level, "place": index}).scalar()
+        if hashes is None or len(hashes) < count * _HASH or len(hashes) % _HASH:
             raise TileMissingError(
                 "a part of the log's tree is missing", params={"level": level, "tile": index}
             )
-        return tile.hashes
+        return hashes
 
 
 def _levels(tile: bytes) -> list[list[bytes]]:

@@ -21,6 +21,7 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic_core import from_json
 
 from api.cli.errors import CliError, ExitCode, RefusedError
 
@@ -29,6 +30,7 @@ __all__ = ["Bill", "Gateway", "Intent", "PartyView", "Prepared", "Registry", "St
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
 _WAIT_SECONDS = 30
+_LARGEST_ANSWER = 64 << 20
 _SETTLED = ("mined", "done", "refused", "expired")
 
 
@@ -333,33 +335,52 @@ class Gateway:
         try:
             for attempt in (0, 1):
                 try:
-                    response = self._client.request(
-                        method, path, content=content, headers=headers, params=dict(query or {})
-                    )
+                    status, answer = self._exchange(method, path, content, headers, query)
                     break
                 except httpx.TransportError:
                     if attempt:
                         raise
                     time.sleep(0.2)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise CliError(
                 "gateway-unreachable", ExitCode.UNREACHABLE, url=self.url, cause=type(error).__name__
             ) from None
-        return response.content if raw and response.is_success else self._read(response, takes)
+        return answer if raw and 200 <= status < 300 else self._read(status, answer, takes)
 
-    def _read(self, response: httpx.Response, takes: tuple[int, ...]) -> Any:
-        if response.status_code == 204:
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        query: Mapping[str, Any] | None,
+    ) -> tuple[int, bytes]:
+        """One request: the answer's status and body, which no gateway can make endless."""
+        body = bytearray()
+        with self._client.stream(
+            method, path, content=content, headers=headers, params=dict(query or {})
+        ) as response:
+            for portion in response.iter_bytes():
+                body += portion
+                if len(body) > _LARGEST_ANSWER:
+                    raise CliError(
+                        "no-gateway", ExitCode.UNREACHABLE, url=self.url, status=response.status_code
+                    )
+        return response.status_code, bytes(body)
+
+    def _read(self, status: int, body: bytes, takes: tuple[int, ...]) -> Any:
+        if status == 204:
             return None
         try:
-            answer = response.json()
+            answer = from_json(body, allow_inf_nan=False)  # refuses what is nested too deep for a reader
         except ValueError:
             answer = None
-        if response.is_success or response.status_code in takes:
+        if 200 <= status < 300 or status in takes:
             if answer is not None:
                 return answer
         elif isinstance(answer, dict) and isinstance(answer.get("code"), str):
             raise RefusedError(answer)
-        raise CliError("no-gateway", ExitCode.UNREACHABLE, url=self.url, status=response.status_code)
+        raise CliError("no-gateway", ExitCode.UNREACHABLE, url=self.url, status=status)
 
 
 def _wish(

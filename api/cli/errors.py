@@ -84,9 +84,12 @@ class Failure:
         return {"error": body | self.members}
 
 
-_UNREACHABLE = frozenset({"node-down", "node-hung"})
+_UNREACHABLE = frozenset({"audit-chain-turned", "node-down", "node-hung"})
 _LOCAL = frozenset(
     {
+        "audit-other-log",
+        "audit-progress",
+        "audit-trust",
         "node-busy",
         "node-storage",
         "keystore",
@@ -131,7 +134,18 @@ def _of_problem(problem: Mapping[str, Any]) -> Failure:
         str(problem.get("next", "")),
         status=status,
         params=problem.get("params"),
-        findings=problem.get("findings"),
+        findings=[one for one in _list(problem.get("findings")) if _is_finding(one)],
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_finding(value: Any) -> bool:
+    """Whether it can be shown: a gateway may answer anything."""
+    return isinstance(value, dict) and all(
+        isinstance(value.get(name), str) for name in ("severity", "code", "path", "en")
     )
 
 

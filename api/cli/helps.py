@@ -264,6 +264,10 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
         "在此文件记录进度并可续作",
     ),
     "log audit: grace": ("seconds in which an act may still be on its way", "行为入日志的宽限秒数"),
+    "log audit: without-gateway": (
+        "ask no gateway: what the chain and the progress file alone show",
+        "不询问网关：仅依据链与进度文件",
+    ),
     "log audit: csv-file": ("write the findings to this new file as CSV", "将发现写入此新 CSV 文件"),
     "log audit: out": ("write the report to this new file as JSON", "将报告写入此新 JSON 文件"),
     "verify: file": (

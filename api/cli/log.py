@@ -6,26 +6,33 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.errors import CliError, ExitCode
+from api.cli import log_report
+from api.cli.errors import CliError, ExitCode, RefusedError
 from api.cli.options import Out
 from api.cli.run import Run, command
 
 if TYPE_CHECKING:
-    from api.kernel.audit import Anchor, KnownAct, Progress
+    from api.cli.client import Gateway
+    from api.kernel.audit import Audit
+    from api.kernel.audit_ledger import Ledger
     from chain.client import Chain
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 _PAGE = 4096
+_MOST_TAIL = 64
+_CODE = re.compile(r"[a-z][a-z0-9-]{0,59}")
+_OURS = frozenset({"unauthorized", "forbidden"})
+"""Refusals that are about the auditor's own token: they say nothing of the log."""
 
 
 @command(app, "audit")
@@ -36,151 +43,112 @@ def audit(
     remembered: Annotated[Path | None, typer.Option("--remembered", metavar="FILE")] = None,
     progress_file: Annotated[Path | None, typer.Option("--progress", metavar="FILE")] = None,
     grace: Annotated[int, typer.Option("--grace", metavar="SECONDS", min=0)] = 600,
+    without_gateway: Annotated[bool, typer.Option("--without-gateway")] = False,
     csv_file: Annotated[Path | None, typer.Option("--csv", metavar="FILE")] = None,
     out: Out = None,
 ) -> int:
     """Compare the whole log with the chain: every head, every leaf, every act."""
     from api.cli.direct import open_chain
     from api.cli.files import read_bytes, write_new
-    from api.domains.bills.contract import RAIL_BILLS_DOMAIN
-    from api.kernel.audit import Audit, anchors
-    from api.kernel.bundles import look_at_chain, read_trust
-    from chain.intents import Address, Domain
+    from api.kernel.audit import Audit
+    from api.kernel.audit_chain import LOG, address_of, entering, read_chain
+    from api.kernel.audit_ledger import Ledger
+    from api.kernel.bundles import read_trust
+    from api.registry import ROOMS
 
+    for path in (out, csv_file):  # said now, and not after hours
+        if path is not None and path.exists():
+            raise CliError("file-exists", ExitCode.LOCAL, file=str(path))
     root = read_trust(read_bytes(trust))
-    log, bills = (Address(root.chain.contracts[name]) for name in ("AnchorLog", "RailBills"))
-    with open_chain(rpc, root.chain.id) as chain:
-        seen = look_at_chain(chain, root.chain)
-        if seen.fault is not None:
-            raise CliError("audit-chain", ExitCode.REFUSED, cause=seen.fault)
-        last = seen.head.number
-        known: dict[int, list[Anchor]] = {}
-        for anchor in (*anchors(chain, log, last), *_remembered(remembered)):
-            known.setdefault(anchor.size, []).append(anchor)
-        progress = _progress(progress_file, f"landbridge/{root.chain.id}/{log}")
-        work = Audit(progress, known, bills)
-        newest = max(known, default=0)
-        with _bar(run, newest) as advance:
-            advance(progress.size)
-            # Leaves that came after the newest anchor are the next audit's.
-            while progress.size < newest:
-                limit = min(_PAGE, newest - progress.size)
-                leaves = run.gateway.get("/v1/log/leaves", start=progress.size, limit=limit)
-                if not leaves:
-                    break
-                work.read(leaves)
-                _keep(progress_file, progress)
-                advance(progress.size)
-        domain = Domain(RAIL_BILLS_DOMAIN, "1", root.chain.id, bills)
-        acts = list(_acts(chain, domain, last, seen.head.timestamp - grace))
-        findings = work.finish(acts)
-    answer: dict[str, Any] = {
-        "log": progress.log,
-        "verdict": "fail" if findings else "pass",
-        "leaves": progress.size,
-        "heads": sum(len(each) for each in known.values()),
-        "acts": len(acts),
-        "head": _newest(known, newest),
-        "block": last,
-        "findings": [one._asdict() for one in findings],
-    }
+    name = f"landbridge/{root.chain.id}/{address_of(root, LOG)}"
+    contracts = [domain.verifying_contract for _, domain in entering(ROOMS, root)]
+    earlier = None if remembered is None else log_report.read_head(remembered, name, root.chain.genesis)
+    gateway = None if without_gateway else run.gateway
+    with (
+        Ledger.open(progress_file, log=name, genesis=root.chain.genesis) as ledger,
+        open_chain(rpc, root.chain.id) as chain,
+        log_report.Bars(run) as bars,
+    ):
+        now = int(time.time())
+        seen = read_chain(chain, root, ROOMS, ledger, now=now, advance=bars.chain)
+        if earlier is not None:
+            ledger.add_anchors([earlier])
+        work = Audit(ledger, contracts)
+        if gateway is not None:
+            _read_leaves(gateway, work, ledger, bars.leaves)
+        report = work.finish(
+            settled=_settled(chain, max(now, seen.block.timestamp) - grace),
+            prove=lambda old, size: None if gateway is None else _proof(gateway, old, size),
+            tail=lambda: iter(()) if gateway is None else _tail(gateway, work.size),
+            further=seen.findings,
+        )
+        answer = log_report.document(ledger, report, seen.block, name, root.chain.genesis, now)
     if out is not None:
         write_new(out, answer)
     if csv_file is not None:
-        write_new(csv_file, _csv(answer["findings"]))
+        write_new(csv_file, log_report.csv_of(answer["findings"]))
+    run.result(answer, lambda console: log_report.render(console, run, answer))
+    return ExitCode.OK if answer["verdict"] == "pass" else ExitCode.NEGATIVE
 
-    def render(console: Any) -> None:
-        for one in findings:
-            console.print(
-                f"{one.code}  leaf {one.leaf}  block {one.block}  {one.transaction or ''} {one.detail}"
+
+def _read_leaves(gateway: Gateway, work: Audit, ledger: Ledger, advance: Callable[[int, int], None]) -> None:
+    """Take leaves up to the newest head. Those that came later are the next audit's."""
+    from api.kernel.audit import PageError, read_page
+    from api.kernel.audit_ledger import Finding
+
+    newest = ledger.newest_anchor()
+    until = newest.size if newest is not None else 0
+    while work.size < until:
+        advance(work.size, until)
+        limit = min(_PAGE, until - work.size)
+        try:
+            leaves = read_page(gateway.get("/v1/log/leaves", start=work.size, limit=limit), work.size, limit)
+        except PageError as error:
+            return work.stop(error.finding)
+        except RefusedError as error:
+            code = str(error.problem.get("code"))
+            if code in _OURS or error.problem.get("status") == 503:
+                raise
+            return work.stop(
+                Finding("leaves-refused", work.size, detail=f"code={code}" if _CODE.fullmatch(code) else "")
             )
-        key = "audit-failed" if findings else "audit-passed"
-        console.print(
-            run.text(key, leaves=progress.size, heads=answer["heads"], acts=len(acts), findings=len(findings))
-        )
-
-    run.result(answer, render)
-    return ExitCode.NEGATIVE if findings else ExitCode.OK
+        if not leaves:
+            return None
+        work.take(leaves)
+    return advance(work.size, until)
 
 
-def _acts(chain: Chain, domain: Any, last: int, settled_until: int) -> Iterator[KnownAct]:
-    from api.domains.bills.chain_acts import chain_acts
-    from api.kernel.audit import KnownAct
+def _proof(gateway: Gateway, old: int, size: int) -> list[bytes] | None:
+    from api.kernel.audit import read_proof
 
-    times: dict[int, int] = {}
-    for act, number, transaction in chain_acts(chain, domain.verifying_contract, last=last):
-        if number not in times:
-            block = chain.block(number)
-            times[number] = block.timestamp if block else 0
-        settled = times[number] <= settled_until
-        yield KnownAct(domain.verifying_contract, act.digest(domain), number, transaction, settled)
-
-
-def _remembered(path: Path | None) -> list[Anchor]:
-    """Heads of earlier audits: their reports."""
-    from api.cli.files import read_json
-    from api.kernel.audit import Anchor
-
-    if path is None:
-        return []
-    head = read_json(path).get("head")
     try:
-        return [] if head is None else [Anchor(int(head["size"]), bytes.fromhex(head["root"][2:]), 0, "")]
-    except (KeyError, TypeError, ValueError):
-        raise CliError("audit-file", ExitCode.LOCAL, file=str(path)) from None
-
-
-def _progress(path: Path | None, log: str) -> Progress:
-    from api.cli.files import read_json
-    from api.kernel.audit import Progress
-
-    if path is None or not path.exists():
-        return Progress(log)
-    try:
-        progress = Progress(**read_json(path))
-        bytes.fromhex("".join(progress.frontier))
-    except (TypeError, ValueError):
-        raise CliError("audit-file", ExitCode.LOCAL, file=str(path)) from None
-    if progress.log != log:
-        raise CliError("audit-other-log", ExitCode.LOCAL, file=str(path), log=progress.log)
-    return progress
-
-
-def _keep(path: Path | None, progress: Progress) -> None:
-    from api.cli.files import replace_private
-
-    if path is not None:
-        replace_private(path, progress.to_json())
-
-
-def _newest(known: dict[int, list[Anchor]], size: int) -> dict[str, Any] | None:
-    if not size:
+        return read_proof(gateway.get("/v1/log/consistency", **{"from": old, "size": size}))
+    except RefusedError:
         return None
-    anchor = known[size][0]
-    return {"size": size, "root": "0x" + anchor.root.hex(), "block": anchor.block}
 
 
-def _csv(findings: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ["code", "leaf", "block", "transaction", "detail"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(findings)
-    return text.getvalue()
+def _tail(gateway: Gateway, start: int) -> Iterator[bytes]:
+    """The hashes of the leaves from one on: what is in the log, and under no head yet."""
+    from api.kernel.audit import PageError, read_page
+
+    for _ in range(_MOST_TAIL):
+        try:
+            leaves = read_page(gateway.get("/v1/log/leaves", start=start, limit=_PAGE), start, _PAGE)
+        except (PageError, RefusedError):
+            return
+        if not leaves:
+            return
+        yield from (leaf.hash for leaf in leaves)
+        start += len(leaves)
 
 
-class _bar:  # noqa: N801 - used as a function
-    """A progress bar on a terminal; elsewhere nothing."""
+def _settled(chain: Chain, until: int) -> Callable[[int], bool]:
+    """Whether a block is so old that its acts must be in the log."""
+    from functools import lru_cache
 
-    def __init__(self, run: Run, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
+    @lru_cache(maxsize=1024)
+    def settled(number: int) -> bool:
+        block = chain.block(number)
+        return block is not None and block.timestamp <= until
 
-        self._progress = Progress(console=Console(stderr=True), disable=run.json, transient=True)
-        self._task = self._progress.add_task(run.text("audit-leaves"), total=total)
-
-    def __enter__(self) -> Any:
-        self._progress.start()
-        return lambda done: self._progress.update(self._task, completed=done)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+    return settled

@@ -10,11 +10,16 @@ a caller sent.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import sys
+import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -24,6 +29,8 @@ __all__ = ["LEVELS", "configure"]
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 _DEEPEST = 8
+_PAUSE = 0.05
+"""Seconds that a line may wait for others to be written with it."""
 
 
 def configure(level: str) -> None:
@@ -35,13 +42,9 @@ def configure(level: str) -> None:
         _without_values,
     ]
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, _render],
+        logger_factory=_Lines,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -50,7 +53,7 @@ def configure(level: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(serializer=_dumps),
+                _render,
             ],
         )
     )
@@ -61,8 +64,70 @@ def configure(level: str) -> None:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, getattr(logging, level.upper())))
 
 
-def _dumps(value: Any, **options: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, **options)
+_encode = json.JSONEncoder(ensure_ascii=False, default=repr).encode
+
+
+def _render(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
+    return _encode(event)
+
+
+class _Lines:
+    """Where structlog's own lines end. They make no record of the standard library's first: a line a request
+    took as long that way as all else that a busy route does."""
+
+    def __init__(self, name: str = "root") -> None:
+        self.name = name
+
+    def info(self, line: str) -> None:
+        """A line that may be written in a moment."""
+        _WRITER.put(line)
+
+    def error(self, line: str) -> None:
+        """A line that must be there at once, whatever happens next."""
+        _WRITER.put(line)
+        _WRITER.flush()
+
+    debug = msg = info
+    warning = warn = critical = exception = error
+
+
+class _Writer:
+    """Writes lines in a thread of its own, many at a time: a write lets go of the interpreter, and a thread
+    that gave it away for each request would wait for it as often."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque()
+        self._writing = threading.Lock()
+        self._some = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def put(self, line: str) -> None:
+        """Have a line written soon, in its turn."""
+        self._lines.append(line)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="log-lines", daemon=True)
+            self._thread.start()
+            atexit.register(self.flush)
+        self._some.set()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._writing:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            if lines:
+                sys.stderr.write("\n".join(lines) + "\n")
+                sys.stderr.flush()
+
+    def _run(self) -> None:
+        while True:
+            self._some.wait()
+            self._some.clear()
+            with suppress(OSError, ValueError):  # standard error is closed or full: no reason to end
+                self.flush()
+            time.sleep(_PAUSE)
+
+
+_WRITER = _Writer()
 
 
 def _without_values(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -220,22 +220,6 @@ _DEMO: Final = {
         "{exporter}将提单转让，凭{bank}指示",
     ),
     "step.to-importer": ("{bank} transfers the bill to {importer}", "{bank}将提单转让给{importer}"),
-    "audit-leaves": ("leaves", "叶节点"),
-    "audit-passed": (
-        "The log agrees with the chain: {leaves} leaves, {heads} heads, {acts} acts.",
-        "日志与链一致：{leaves} 个叶节点，{heads} 个日志头，{acts} 个行为。",
-    ),
-    "audit-failed": (
-        "The log does not agree with the chain: {findings} findings "
-        "in {leaves} leaves, {heads} heads, {acts} acts.",
-        "日志与链不一致：{leaves} 个叶节点、{heads} 个日志头、{acts} 个行为中有 {findings} 处问题。",
-    ),
-    "error.audit-chain": (
-        "the node does not show the chain that is trusted: {cause}",
-        "节点所示并非所信任的链：{cause}",
-    ),
-    "error.audit-file": ("{file} was not written by an audit", "{file} 不是审计所写的文件"),
-    "error.audit-other-log": ("{file} is of another log ({log})", "{file} 属于另一日志（{log}）"),
     "paper-written": (
         "Written: {file}. It carries its proof: verify it with landbridge verify, a node and a trust root.",
         "已写入：{file}。文件自带证明：可用 landbridge verify、节点与信任根核验。",
@@ -248,7 +232,84 @@ _DEMO: Final = {
     "step.verify-delivered": ("{bank} verifies the bill again", "{bank}再次核验提单"),
 }
 
+_AUDIT: Final = {
+    "audit.block": ("block", "区块"),
+    "audit.detail": ("detail", "细节"),
+    "audit.finding": ("finding", "发现"),
+    "audit.leaf": ("leaf", "叶节点"),
+    "audit.meaning": ("meaning", "含义"),
+    "audit.transaction": ("transaction", "交易"),
+    "audit-chain-read": ("chain", "链"),
+    "audit-failed": (
+        "The log does NOT agree with the chain: {findings} findings in {leaves} leaves, {heads} heads and "
+        "{acts} acts, as of block {block} ({time}).",
+        "日志与链不一致：截至区块 {block}（{time}），{leaves} 个叶节点、{heads} 个日志头、{acts} 个行为中"
+        "有 {findings} 处问题。",
+    ),
+    "audit-leaves": ("leaves", "叶节点"),
+    "audit-more": (
+        "… and {count} more: see the report (--out) or the table (--csv)",
+        "… 另有 {count} 处：见报告（--out）或表格（--csv）",
+    ),
+    "audit-passed": (
+        "The log agrees with the chain: {leaves} leaves, {heads} heads, {acts} acts, "
+        "as of block {block} ({time}).",
+        "日志与链一致：截至区块 {block}（{time}），{leaves} 个叶节点、{heads} 个日志头、{acts} 个行为。",
+    ),
+    "audit-pending": (
+        "{count} acts of the last minutes are not in the log yet: they may be on their way (--grace)",
+        "最近几分钟有 {count} 个行为尚未入日志：可能仍在途中（--grace）",
+    ),
+    "finding.act-extra": ("the log has an act that the chain does not know", "日志中的行为在链上不存在"),
+    "finding.act-foreign": ("an act of a contract that does not belong here", "行为所属合约不属于本登记处"),
+    "finding.act-hidden": ("an act is in the log but not shown as one", "行为在日志中但未如实出示"),
+    "finding.act-missing": ("the chain has an act that the log does not have", "链上的行为不在日志中"),
+    "finding.act-twice": ("an act stands in the log again", "同一行为在日志中重复出现"),
+    "finding.act-unanchored": (
+        "an act is in the log, but no head that the node shows covers it",
+        "行为已入日志，但节点所示的日志头均未覆盖",
+    ),
+    "finding.anchor-untold": (
+        "the node leaves out a head that the contract holds; ask another node",
+        "节点隐去了合约所存的日志头；请改询其他节点",
+    ),
+    "finding.answer-malformed": ("the gateway's answer cannot be read", "网关的回答无法读取"),
+    "finding.chain-ahead": (
+        "the node's newest block is ahead of this clock",
+        "节点最新区块的时间晚于本机时钟",
+    ),
+    "finding.chain-stale": (
+        "the node's newest block is older than the trust root allows: the node may be behind",
+        "节点最新区块早于信任根所允许的时限：节点可能落后",
+    ),
+    "finding.document-hidden": ("a document's entry is not shown", "单证条目未出示"),
+    "finding.document-twice": ("a document stands in the log again", "同一单证在日志中重复出现"),
+    "finding.entry-altered": ("the entry shown is not the leaf's", "所示条目与叶节点不符"),
+    "finding.entry-malformed": ("the entry is none of the log's forms", "条目格式不属于日志"),
+    "finding.head-differs": (
+        "the chain, or the auditor, holds another head than these leaves make: they were altered after the "
+        "head that agrees",
+        "链上或审计方所记的日志头与这些叶节点不符：改动发生在最后一致的日志头之后",
+    ),
+    "finding.head-unproven": (
+        "the gateway does not prove that this head was the log's",
+        "网关未能证明该日志头属于本日志",
+    ),
+    "finding.kind-differs": (
+        "the leaf is shown as of another kind than its entry",
+        "叶节点所示类别与条目不符",
+    ),
+    "finding.leaf-out-of-order": (
+        "the gateway shows another leaf than was asked for",
+        "网关所示并非所询的叶节点",
+    ),
+    "finding.leaves-missing": ("leaves that a head covers are not shown", "日志头所覆盖的叶节点未出示"),
+    "finding.leaves-refused": ("the gateway refuses to show leaves", "网关拒绝出示叶节点"),
+}
+
 _ERRORS: Final = {
+    "error.audit-file": ("{file} is no report of an audit", "{file} 不是审计报告"),
+    "error.audit-other": ("{file} is of another log ({log})", "{file} 属于另一日志（{log}）"),
     "error.act-pending": (
         "the act {id} was taken and is {status}; follow it with: landbridge intent show {id}",
         "行为 {id} 已受理，当前为 {status}；查询：landbridge intent show {id}",
@@ -415,7 +476,7 @@ _ERRORS: Final = {
     "error.void-other": ("{file} is not the voiding of this bill", "{file} 不是作废该提单的行为"),
 }
 
-TEXTS: Final[Mapping[str, tuple[str, str]]] = {**_WORDS, **_STATES, **_MESSAGES, **_DEMO, **_ERRORS}
+TEXTS: Final[Mapping[str, tuple[str, str]]] = {**_WORDS, **_STATES, **_MESSAGES, **_DEMO, **_AUDIT, **_ERRORS}
 
 
 def text(lang: str, key: str, /, **params: object) -> str:

@@ -13,7 +13,7 @@ from api.kernel.auth import Principal
 from api.kernel.house import House
 from api.kernel.transaction import principal_of, session_of
 
-__all__ = ["Caller", "Db", "House_", "KnownCaller", "Operator"]
+__all__ = ["TOKEN_SHOWN", "Caller", "Db", "House_", "KnownCaller", "Operator", "known_caller"]
 
 
 # These wait for nothing, and yet are coroutines: for a plain function the framework takes a thread each time.
@@ -39,6 +39,14 @@ async def _caller(request: Request, _shown: Annotated[object, Depends(_bearer)])
 
 
 async def _known_caller(request: Request, _shown: Annotated[object, Depends(_bearer)]) -> Principal:
+    return await known_caller(request)
+
+
+async def known_caller(request: Request) -> Principal:
+    """The caller, looked up a moment ago at most; for routes that the framework gives no arguments.
+
+    :raises UnauthorizedError: no valid token
+    """
     known, header = request.app.state.known, request.headers.get("authorization", "")
     principal: Principal | None = known.get(header)
     if principal is None:
@@ -57,3 +65,5 @@ Caller = Annotated[Principal, Depends(_caller)]
 KnownCaller = Annotated[Principal, Depends(_known_caller)]
 """For routes that are called thousands of times a second: see :mod:`api.kernel.known`."""
 Operator = Annotated[Principal, Depends(_operator)]
+TOKEN_SHOWN = Depends(_bearer)
+"""Has the API's description say that a token is needed, where the framework does not look for it."""

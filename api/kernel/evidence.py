@@ -9,23 +9,42 @@ Idempotency-Key is tied to its leaf in that same commit: repeated, whenever, it 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, insert
-from sqlmodel import Session, col, select
+from sqlalchemy import Engine
+from sqlmodel import Session, SQLModel, col, select
 from starlette.concurrency import run_in_threadpool
 
 from api.kernel.tables import EvidenceRequest
 from api.kernel.transaction import KeyReusedError
-from chain.db import writing
+from chain.db import insert_rows, writing
 from chain.entries import EVIDENCE
 from chain.log import Log
 
-__all__ = ["Intake"]
+__all__ = ["Intake", "Salts"]
 
+_REQUESTS = SQLModel.metadata.tables[str(EvidenceRequest.__tablename__)]
 _MOST = 4096
 _ASKED_AT_ONCE = 500
+_SALT = 32
+_SALTS_AT_ONCE = 256
+
+
+class Salts:
+    """Random salts, drawn many at a time: each draw leaves the interpreter, and other threads may keep it."""
+
+    def __init__(self) -> None:
+        self._drawn = b""
+        self._place = 0
+
+    def draw(self) -> bytes:
+        """32 random bytes, given to nobody else."""
+        if self._place == len(self._drawn):
+            self._drawn, self._place = secrets.token_bytes(_SALT * _SALTS_AT_ONCE), 0
+        self._place += _SALT
+        return self._drawn[self._place - _SALT : self._place]
 
 
 @dataclass(slots=True)
@@ -39,10 +58,10 @@ class _Wish:
 class Intake:
     """Takes evidence in one event loop.
 
-    :param wake: called after each commit
+    :param wake: called after each commit, with the number of requests that shared it
     """
 
-    def __init__(self, engine: Engine, log: Log, wake: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, log: Log, wake: Callable[[int], None]) -> None:
         self._engine = engine
         self._log = log
         self._wake = wake
@@ -82,7 +101,7 @@ class Intake:
                             wish.answer.set_exception(_reused())
                         else:
                             wish.answer.set_result(answer)
-                    self._wake()
+                    self._wake(len(wishes))
         finally:
             self._committing = None
 
@@ -104,7 +123,7 @@ class Intake:
                 if wish.name is not None
             ]
             if rows:
-                session.connection().execute(insert(EvidenceRequest), rows)
+                insert_rows(session, _REQUESTS, rows)
             known |= {
                 wish.name: (wish.fingerprint, leaves[id(wish)]) for wish in new if wish.name is not None
             }

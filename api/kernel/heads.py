@@ -21,6 +21,7 @@ __all__ = ["Heads", "Seen"]
 
 
 _LATELY_SECONDS = 0.2
+_MOST_SIZES = 4096
 
 
 class Seen(NamedTuple):
@@ -48,6 +49,7 @@ class Heads:
         self._looking: asyncio.Task[Seen] | None = None
         self._last = Seen(None, None)
         self._fresh_until = 0.0
+        self._by_size: dict[int, HeadRow | None] = {}  # as of the last look
 
     async def now(self) -> Seen:
         """As it stands. Who comes while another looks at it waits for a look begun after that."""
@@ -57,11 +59,28 @@ class Heads:
             self._looking = asyncio.get_running_loop().create_task(run_in_threadpool(self._look))
         return await asyncio.shield(self._looking)
 
-    async def lately(self) -> Seen:
-        """As it stood a second ago at most; for callers that come by the thousand."""
+    async def anchored(self, size: int) -> HeadRow | None:
+        """The head of a size, if it is anchored, as it stood a moment ago; for callers that come by the
+        thousand."""
+        last = await self._lately()
+        if size > last.covered:
+            last = await self.now()
+        if last.anchored is None or size > last.covered:
+            return None
+        if last.anchored.size == size:
+            return last.anchored
+        if size not in self._by_size:
+            found = await run_in_threadpool(self._stored, size)
+            if len(self._by_size) >= _MOST_SIZES:
+                self._by_size.clear()
+            self._by_size[size] = found
+        return self._by_size[size]
+
+    async def _lately(self) -> Seen:
         if time.monotonic() >= self._fresh_until:
             self._last = await self.now()
             self._fresh_until = time.monotonic() + _LATELY_SECONDS
+            self._by_size.clear()  # the chain may have turned
         return self._last
 
     async def covering(self, leaf: int, seconds: float) -> Seen:
@@ -92,6 +111,11 @@ class Heads:
             await asyncio.wait([change], timeout=seconds)
         finally:
             change.cancel()
+
+    def _stored(self, size: int) -> HeadRow | None:
+        with reading(self._house.engine) as session:
+            found = session.get(HeadRow, size)
+        return found if found is not None and found.block_number is not None else None
 
     def _look(self) -> Seen:
         log = self._house.logbook.log

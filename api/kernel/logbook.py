@@ -36,7 +36,7 @@ class Logbook:
 
     :param domains: of the rooms whose acts enter the log
     :param confirmations: blocks, its own included, after which an act enters
-    :param window: seconds from a window's first leaf to its head
+    :param window: seconds between two heads of the log at least
     :param changed: called from a worker's thread when something may be seen that was not there before
     """
 
@@ -76,9 +76,9 @@ class Logbook:
         each = [worker.health for worker in self.workers]
         return next((health for health in each if not health.ok), each[0])
 
-    def wake(self) -> None:
-        """Leaves were appended, and committed."""
-        self._sealer.wake()
+    def wake(self, leaves: int = 0) -> None:
+        """Leaves were appended, and committed: so many, where that is known."""
+        self._sealer.wake(leaves)
 
     def wake_scribe(self) -> None:
         """The indexer moved."""
@@ -104,7 +104,7 @@ class Logbook:
         with writing(self._engine) as session:
             first, last = self._deep(session)
             self.log.append_once(session, ACT, self._acts(session, first, last))
-            state = session.get_one(LogSizeRow, 1)
+            state = session.get_one(LogSizeRow, 1, populate_existing=True)  # another may have come further
             state.acts_until = max(state.acts_until, last)
             session.add(state)
         self.looked_until = last

@@ -1,4 +1,8 @@
-"""What every request passes: a size limit, strict JSON, one log line, errors told as problems."""
+"""What every request passes: a size limit, strict JSON, one log line, errors told as problems.
+
+Routes that are called thousands of times a second (``at_once``) are answered here: the framework's own way to
+them takes longer than they do. They stand among its routes too, for its description of the API.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,17 @@ import errno
 import itertools
 import secrets
 import time
-from collections.abc import Mapping, MutableMapping, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.kernel.known import Known
@@ -27,7 +32,10 @@ from chain.canonical import pointer
 from chain.errors import LandbridgeError
 from vault.errors import VaultError
 
-__all__ = ["install"]
+__all__ = ["AtOnce", "install"]
+
+AtOnce: TypeAlias = Mapping[tuple[str, str], Callable[[Request], Awaitable[Response]]]
+"""Routes answered before the framework's own, by method and path."""
 
 _LOG = structlog.get_logger("landbridge.http")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -38,7 +46,7 @@ _HEADERS = [
 ]
 
 
-def install(app: FastAPI, *, max_body: int) -> None:
+def install(app: FastAPI, *, max_body: int, at_once: AtOnce) -> None:
     """Put everything in front of the application."""
     app.state.metrics = Metrics()
     app.state.known = Known()
@@ -48,7 +56,7 @@ def install(app: FastAPI, *, max_body: int) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(SQLAlchemyError, _on_database)
-    app.add_middleware(_Boundary, max_body=max_body, metrics=app.state.metrics)
+    app.add_middleware(_Boundary, max_body=max_body, metrics=app.state.metrics, at_once=at_once)
 
 
 def _answer(
@@ -157,8 +165,9 @@ class _TooLargeError(LandbridgeError):
 class _Boundary:
     """Pure ASGI: the limit on bodies, the headers of every answer, the log line and the metrics."""
 
-    def __init__(self, app: ASGIApp, *, max_body: int, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, max_body: int, metrics: Metrics, at_once: AtOnce) -> None:
         self._app = app
+        self._at_once = at_once
         self._max_body = max_body
         self._metrics = metrics
         # A request's id only has to be told from others in the log: random for the process, then counted.
@@ -169,8 +178,6 @@ class _Boundary:
             await self._app(scope, receive, send)
             return
         began, identity, seen = time.perf_counter(), f"{self._name}{next(self._count):08x}", _Seen()
-        request = Request(scope)
-        declared = request.headers.get("content-length", "0")
         read = 0
 
         async def limited() -> Message:
@@ -191,19 +198,26 @@ class _Boundary:
                 ]
             await send(message)
 
+        request = Request(scope, limited)
+        declared = request.headers.get("content-length", "0")
+        endpoint = self._at_once.get((scope["method"], scope["path"]))
         try:
             if not declared.isdecimal() or int(declared[:20]) > self._max_body:
                 error = _TooLargeError("the request's body is too large", params={"limit": self._max_body})
                 await (await _on_error(request, error))(scope, receive, noted)
+            elif endpoint is not None:
+                await (await _answered(endpoint, request))(scope, receive, noted)
             else:
                 await self._app(scope, limited, noted)
+        except ClientDisconnect:
+            pass  # nobody is left to be told
         except Exception as error:
             # Nothing may pass: the server would write the whole trace, with what it holds, into its log.
             answer = await _on_anything(request, error)
             if not seen.status:
                 await answer(scope, receive, noted)
         finally:
-            route = _route(scope)
+            route = _route(scope) if endpoint is None else scope["path"]
             seconds = time.perf_counter() - began
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.requests.labels(method, route, str(seen.status)).inc()
@@ -216,6 +230,17 @@ class _Boundary:
                 status=seen.status,
                 ms=round(seconds * 1000, 1),
             )
+
+
+async def _answered(endpoint: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    try:
+        return await endpoint(request)
+    except LandbridgeError as error:
+        return await _on_error(request, error)
+    except RequestValidationError as error:
+        return await _on_validation(request, error)
+    except SQLAlchemyError as error:
+        return await _on_database(request, error)
 
 
 def _route(scope: Scope) -> str:

@@ -137,6 +137,40 @@ TEXTS: Final[dict[str, Text]] = {
     ),
     "merkle-range": Text(422, "The log has no such entry", "日志没有该条目", *_FIELDS),
     # the log
+    "audit-chain": Text(
+        409,
+        "The node does not show the chain that is trusted",
+        "节点所示并非所信任的链",
+        "name a node of that chain, or the trust root of this one",
+        "请指定该链的节点，或本链的信任根",
+    ),
+    "audit-chain-turned": Text(
+        503, "The chain was reorganised while it was read", "读取期间链发生重组", *_LATER
+    ),
+    "audit-other-log": Text(
+        409,
+        "The file of progress is of another log",
+        "进度文件属于另一日志",
+        "name another file with --progress",
+        "请用 --progress 指定其他文件",
+    ),
+    "audit-page": Text(
+        502, "The gateway's answer is not what was asked for", "网关的回答与所询不符", *_ADMIN
+    ),
+    "audit-progress": Text(
+        422,
+        "The file of progress cannot be gone on with",
+        "进度文件无法续用",
+        "begin anew with another file (--progress), or wait for the audit that uses it",
+        "请另选文件（--progress）重新开始，或等待使用该文件的审计结束",
+    ),
+    "audit-trust": Text(
+        422,
+        "The trust root does not name a contract that is needed",
+        "信任根未列明所需的合约",
+        "take the trust root of the whole registry",
+        "请使用完整登记处的信任根",
+    ),
     "bundle-malformed": Text(422, "The file is no sound proof bundle", "文件不是完好的证明文件", *_FILE),
     "bundle-too-large": Text(413, "The file is larger than any bundle", "文件过大", *_FILE),
     "paper-document": Text(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fastapi import APIRouter
 from sqlmodel import Session
 
+from chain.client import Chain
 from chain.contracts import Artifact, Reverted
 from chain.errors import LandbridgeError
 from chain.indexer import Projector
@@ -22,13 +23,29 @@ from chain.intents import Act, ActType, Address
 if TYPE_CHECKING:
     from api.kernel.house import House
 
-__all__ = ["ContractReader", "DocumentType", "Finding", "Refusal", "RefusedByChainError", "Room"]
+__all__ = [
+    "ActsOnChain",
+    "ContractReader",
+    "DocumentType",
+    "Finding",
+    "Refusal",
+    "RefusedByChainError",
+    "Room",
+]
 
 
 class ContractReader(Protocol):
     """Reads one contract at the chain's head."""
 
     def __call__(self, function: str, *arguments: Any) -> Any: ...
+
+
+class ActsOnChain(Protocol):
+    """Gives a contract's acts as the chain tells of them."""
+
+    def __call__(
+        self, chain: Chain, address: Address, last: int, advance: Callable[[int], None]
+    ) -> Iterable[tuple[Act, int, str]]: ...
 
 
 class Finding(Protocol):
@@ -91,7 +108,10 @@ class Room:
     :param beside_signing: called before an act is taken that an entrusted key signed; may take a while and
         writes nothing, but gives what is to be called in the transaction that takes it
     :param documents: the kinds of document it keeps
-    :param acts_between: its acts that took effect in blocks from one to another, as signed, in order
+    :param acts_between: its acts that took effect in blocks from one to another, as signed, in order: they
+        enter the log
+    :param acts_on_chain: the same from the chain alone, up to a block, each with its block and transaction;
+        for auditors, who trust no gateway's tables. It tells how many blocks it has looked at
     """
 
     name: str
@@ -110,6 +130,11 @@ class Room:
     documents: tuple[DocumentType, ...] = ()
     beside_signing: Callable[[House, Act, int], Callable[[Session], None]] | None = None
     acts_between: Callable[[Session, int, int], Iterable[Act]] | None = None
+    acts_on_chain: ActsOnChain | None = None
+
+    def __post_init__(self) -> None:
+        if (self.acts_between is None) != (self.acts_on_chain is None):
+            raise ValueError("what enters the log must be found on the chain by whoever audits it")
 
     @cached_property
     def artifact(self) -> Artifact:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlmodel import Session
 
 from api.domains.bills import history, units
+from api.domains.bills.chain_acts import chain_acts
 from api.domains.bills.contract import RAIL_BILL_ACTS, RAIL_BILL_REFUSALS, RAIL_BILLS_DOMAIN, BillWord
 from api.domains.bills.document import Finding, check_value, sample
 from api.domains.bills.document.form import RailBill
@@ -76,4 +77,5 @@ BILLS: Final = Room(
     documents=(DocumentType(FORMAT, _check, _derive, units.remember, _example),),
     beside_signing=_beside_signing,
     acts_between=history.acts_between,
+    acts_on_chain=chain_acts,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -20,7 +19,8 @@ from api.kernel.bundles import (
     read_bundle,
     seal_bundle,
 )
-from api.kernel.deps import House_, KnownCaller
+from api.kernel.deps import TOKEN_SHOWN, House_, KnownCaller, known_caller
+from api.kernel.evidence import Salts
 from api.kernel.heads import Heads
 from api.kernel.house import House
 from api.kernel.routes.common import NotFoundError, read_body, waiting
@@ -31,9 +31,10 @@ from chain.canonical import parse
 from chain.db import reading
 from chain.entries import EVIDENCE, evidence_entry
 
-__all__ = ["router"]
+__all__ = ["router", "submit"]
 
 router = APIRouter(prefix="/evidence", tags=["log"])
+_SALTS = Salts()
 _STREAM_SECONDS = 300.0
 _KEEP_ALIVE_SECONDS = 10.0
 Leaf = Annotated[int, Path(ge=0, lt=2**53, examples=[0])]
@@ -48,30 +49,35 @@ Leaf = Annotated[int, Path(ge=0, lt=2**53, examples=[0])]
         200: {"model": EvidenceOut, "description": "It is anchored; so the request waited for it"},
         202: {"model": EvidenceOut, "description": "It is in the log, durably"},
     },
+    dependencies=[TOKEN_SHOWN],
     openapi_extra={
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EvidenceIn"}}},
-        }
+        },
+        "parameters": [
+            {
+                "name": "prefer",
+                "in": "header",
+                "required": False,
+                "description": "wait=SECONDS: answer when anchored (RFC 7240)",
+                "schema": {"type": "string"},
+            }
+        ],
     },
 )
-async def submit(
-    request: Request,
-    house: House_,
-    caller: KnownCaller,
-    prefer: Annotated[str | None, Header(description="wait=SECONDS: answer when anchored (RFC 7240)")] = None,
-) -> Response:
+async def submit(request: Request) -> Response:
     """Put a digest into the log. What it is of stays with you; a salt hides it from all but you."""
+    house: House = request.app.state.house
+    caller = await known_caller(request)
     caller.needs("write")
     wish = await read_body(request, EvidenceIn)
-    entry = evidence_entry(
-        caller.acting(), wish.type, bytes.fromhex(wish.digest[2:]), secrets.token_bytes(32)
-    )
+    entry = evidence_entry(caller.acting(), wish.type, bytes.fromhex(wish.digest[2:]), _SALTS.draw())
     key = request_key(request)
     name = None if key is None else hashlib.sha256(f"{caller.token}\0".encode() + key).digest()
     fingerprint = hashlib.sha256(await request.body()).digest()
     index: int = await request.app.state.intake.take(entry, name, fingerprint)
-    seconds = waiting(prefer, house)
+    seconds = waiting(request.headers.get("prefer"), house)
     if not seconds:
         answer, status = b'{"leaf":%d,"status":"accepted"}' % index, 202
     else:

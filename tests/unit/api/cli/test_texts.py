@@ -15,14 +15,16 @@ from api.cli.helps import COMMANDS, OPTIONS, option_key, walk
 from api.cli.main import build
 from api.cli.texts import LANGUAGES, TEXTS, language_of, plain, text
 from api.domains.bills.rules import BillState
+from api.kernel.audit import FINDINGS
 from api.kernel.checks import Result, Scope
 from api.kernel.schemas import IntentState
 from tests.clilab import ROOT
 
 SOURCES = sorted((ROOT / "api" / "cli").glob("*.py"))
-_FAMILIES = ("came.", "error.", "step.")
+_FAMILIES = ("audit.", "came.", "error.", "step.")
 """Keys of these families are put together at run time."""
 _WORDS = {
+    "finding.": set(FINDINGS),
     "result.": {result.value for result in Result},
     "scope.": {scope.value for scope in Scope},
     "state.": {state.name.lower() for state in BillState if state},
