@@ -175,6 +175,7 @@ class House:
                 keystore=Keystore(settings.data_dir / "keys", password),
                 readers=ReaderKeystore(settings.data_dir / "readers"),
             )
+            house.logbook.look()
             for worker in (house.indexer, house.relayer, *house.logbook.workers):
                 worker.start()
                 stack.callback(worker.stop)
