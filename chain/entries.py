@@ -10,11 +10,21 @@ b'{"contract":"0xabababababababababababababababababababab","digest":"0x0'
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
+from chain.canonical import JsonError, parse
 from chain.errors import LandbridgeError
 
-__all__ = ["ACT", "DOCUMENT", "EVIDENCE", "EntryError", "act_entry", "document_entry", "evidence_entry"]
+__all__ = [
+    "ACT",
+    "DOCUMENT",
+    "EVIDENCE",
+    "EntryError",
+    "act_entry",
+    "document_entry",
+    "evidence_entry",
+    "read_entry",
+]
 
 ACT: Final = "act"
 DOCUMENT: Final = "document"
@@ -66,6 +76,20 @@ def evidence_entry(party: int, type_: str, digest: bytes, salt: bytes) -> bytes:
         f'{{"digest":"{_hex(digest)}","entry":"{_FORM}","kind":"{EVIDENCE}","party":{party:d},'
         f'"salt":"{_hex(salt)}","type":"{type_}"}}'
     ).encode()
+
+
+def read_entry(entry: bytes) -> dict[str, Any]:
+    """What an entry says.
+
+    :raises EntryError: it is none
+    """
+    try:
+        content: Any = parse(entry)
+    except JsonError:
+        raise EntryError("this is no entry of the log") from None
+    if not isinstance(content, dict) or content.get("entry") != _FORM or "kind" not in content:
+        raise EntryError("this is no entry of the log")
+    return content
 
 
 def _hex(value: bytes) -> str:
