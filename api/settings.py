@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     """Seconds that a request may wait for its act to be mined."""
     log_window: float = Field(default=0.1, ge=0.01, le=3600)
     """Seconds from the first leaf of a window to its head, which is then anchored."""
+    scrub_interval: float = Field(default=86_400, ge=0)
+    """Seconds from the beginning of one pass over all that is stored to that of the next; 0: when asked."""
+    scrub_bytes: int = Field(default=8 << 20, ge=1024)
+    """Bytes of ciphertext that such a pass reads in a second, at most."""
+    scrub_items: int = Field(default=1000, ge=1)
+    """Rows and names that it looks at in a second, at most."""
     keystore_password: SecretStr = SecretStr("")
     tag_key: SecretStr = SecretStr("")
     """Key of the tags under which wagons and containers are compared without being stored."""

@@ -60,7 +60,7 @@ class LogCheck:
     """
 
     def __init__(self, session: Session, known: Callable[[str], bool] = lambda place: False) -> None:
-        self._session = session
+        self.session = session
         self._known = known
         self._tiles = Tiles(kept=0)
         self._anchors = Artifact.load("AnchorLog")
@@ -70,7 +70,7 @@ class LogCheck:
         last = (
             select(TileRow).where(TileRow.level == 0).order_by(col(TileRow.index).desc()).limit(1).subquery()
         )
-        found = self._session.exec(
+        found = self.session.exec(
             select(
                 select(LogSizeRow.size).where(LogSizeRow.id == 1).scalar_subquery(),
                 select(func.max(col(LeafRow.index))).scalar_subquery(),
@@ -99,7 +99,7 @@ class LogCheck:
             col(LeafRow.index) >= first, col(LeafRow.index) < until
         )
         own, altered = {}, set()
-        for index, kind, hash_, entry in self._session.exec(statement):
+        for index, kind, hash_, entry in self.session.exec(statement):
             own[index] = leaf_hash(entry)
             # The entry's text is ours and in canonical form: it says its kind in this way alone.
             if own[index] != hash_ or b'"kind":"%s"' % kind.encode() not in entry:
@@ -138,7 +138,7 @@ class LogCheck:
         if any(self._known(place) for place in _tiles_under(head.size)):
             return []
         try:
-            root = self._tiles.hash_of(self._session, 0, head.size)
+            root = self._tiles.hash_of(self.session, 0, head.size)
         except TileMissingError:
             return []  # it is told where the tiles are looked at
         if root != head.root:
@@ -149,7 +149,7 @@ class LogCheck:
 
     def _tile(self, level: int, index: int, least: int) -> tuple[list[bytes], list[Fault]]:
         """A tile's hashes; none, and why, where they are fewer than there must be."""
-        row = self._session.get(TileRow, (level, index), populate_existing=True)
+        row = self.session.get(TileRow, (level, index), populate_existing=True)
         place = f"tile {level}/{index}"
         if row is None:
             return [], [Fault("tile-missing", place, {})]
@@ -166,7 +166,7 @@ class LogCheck:
         return [Fault("tile-altered", f"tile {level + 1}/{index // WIDTH}", {"hash": index % WIDTH})]
 
     def _told_above(self, level: int, index: int) -> bytes | None:
-        row = self._session.get(TileRow, (level + 1, index // WIDTH), populate_existing=True)
+        row = self.session.get(TileRow, (level + 1, index // WIDTH), populate_existing=True)
         at = index % WIDTH * _HASH
         return row.hashes[at : at + _HASH] if row is not None and len(row.hashes) >= at + _HASH else None
 
@@ -175,18 +175,18 @@ class LogCheck:
         if len(stored) == WIDTH and (above := self._told_above(0, tile)) is not None:
             return above == Tree(stored).root()
         sizes = (HeadRow.size > tile * WIDTH, HeadRow.size <= tile * WIDTH + len(stored))
-        head = self._session.exec(
+        head = self.session.exec(
             select(HeadRow).where(*sizes).order_by(col(HeadRow.size).desc()).limit(1)
         ).first()
         try:
-            return head is not None and self._tiles.hash_of(self._session, 0, head.size) == head.root
+            return head is not None and self._tiles.hash_of(self.session, 0, head.size) == head.root
         except TileMissingError:
             return False
 
     def _is_anchored(self, head: HeadRow) -> bool:
         """Whether an event that was read from the chain says what the head's note says."""
         statement = select(EventRow).where(EventRow.transaction_hash == head.transaction_hash)
-        for row in self._session.exec(statement):
+        for row in self.session.exec(statement):
             topics = [row.topics[at : at + _HASH] for at in range(0, len(row.topics), _HASH)]
             try:
                 event = self._anchors.event(topics, row.data)

@@ -26,6 +26,7 @@ from sqlmodel import Session, SQLModel
 from api.kernel.changes import Changes
 from api.kernel.logbook import Logbook
 from api.kernel.room import ContractReader, Refusal, Room
+from api.kernel.scrub.worker import Scrubber
 from api.kernel.tables import PartyRow, ProfileRow, RegistryRow
 from api.settings import Settings
 from chain.client import Block, BlockAt, Chain
@@ -135,6 +136,13 @@ class House:
             first_block=self.deployment.block,
             changed=self._indexed,
         )
+        self.scrubber = Scrubber(
+            engine,
+            blobs,
+            interval=settings.scrub_interval,
+            bytes_a_second=settings.scrub_bytes,
+            items=settings.scrub_items,
+        )
         self.relayer = Relayer(
             engine,
             node,
@@ -149,7 +157,7 @@ class House:
     @classmethod
     @contextmanager
     def open(cls, settings: Settings, rooms: Sequence[Room]) -> Iterator[House]:
-        """Open everything, start relayer and indexer; on the way out stop and close in the other order.
+        """Open everything, start the workers; on the way out stop and close in the other order.
 
         :raises LandbridgeError: a part cannot be opened; its code names which and why
         """
@@ -163,7 +171,7 @@ class House:
             stack.callback(node.close)
             engine = open_engine(settings.database_url)
             stack.callback(engine.dispose)
-            SQLModel.metadata.create_all(engine)
+            _make_tables(engine)
             password = settings.secret("keystore_password")
             settings.secret("tag_key")
             house = cls(
@@ -176,7 +184,7 @@ class House:
                 readers=ReaderKeystore(settings.data_dir / "readers"),
             )
             house.logbook.look()
-            for worker in (house.indexer, house.relayer, *house.logbook.workers):
+            for worker in (house.indexer, house.relayer, *house.logbook.workers, house.scrubber):
                 worker.start()
                 stack.callback(worker.stop)
             yield house
@@ -329,6 +337,14 @@ class House:
         if document_digest(profile.content(), Seed(bytes.fromhex(profile.seed))) != known:
             raise ProfileAlteredError("a party's profile here is not the one it was admitted with")
         return profile
+
+
+def _make_tables(engine: Engine) -> None:
+    """Make tables and indexes that are missing; a table of an older version lacks the indexes of a newer."""
+    SQLModel.metadata.create_all(engine)
+    for table in SQLModel.metadata.tables.values():
+        for index in table.indexes:
+            index.create(engine, checkfirst=True)
 
 
 def _is_part(known: str, contracts: str) -> bool:

@@ -17,6 +17,7 @@ from api.cli.texts import LANGUAGES, TEXTS, language_of, plain, text
 from api.domains.bills.rules import BillState
 from api.kernel.checks import Result, Scope
 from api.kernel.schemas import IntentState
+from api.kernel.scrub.phases import PHASES
 from tests.clilab import ROOT
 
 SOURCES = sorted((ROOT / "api" / "cli").glob("*.py"))
@@ -25,6 +26,7 @@ _FAMILIES = ("came.", "error.", "step.")
 _WORDS = {
     "result.": {result.value for result in Result},
     "scope.": {scope.value for scope in Scope},
+    "scrubbed.": {*PHASES, "bytes"},
     "state.": {state.name.lower() for state in BillState if state},
     "status.": set(get_args(IntentState)),
 }
