@@ -85,7 +85,7 @@ class Anchorer:
     :param signer: the log's writer
     :param address: of the contract that holds the head
     :param newest: the newest head that was sealed; nothing before the first
-    :param root_at: the root that our tree has, or had, at a size that it has
+    :param root_at: the root that our tree has, or had, at a size; it raises where tree and heads do not agree
     :param resend_after: seconds after which an unseen transaction is sent again
     :param replace_after: seconds, and blocks, that may pass over a transaction before it offers more
     :param poll: seconds between looks
@@ -205,11 +205,8 @@ class Anchorer:
                 params={"ours": ours.size, "chain": theirs.size},
             )
             raise self._disagreement.again()
-        if theirs.size == ours.size:
-            same = theirs.root == ours.root
-        else:
-            same = theirs.size == 0 or self._root_at(theirs.size) == theirs.root
-        if not same:
+        # Where our head at this size was altered, and not the tree, it is said to be just that.
+        if theirs not in (ours, Head(0, bytes(32))) and self._root_at(theirs.size) != theirs.root:
             self._disagreement = AnchorError(
                 "the chain holds another head of the log at this size", params={"size": theirs.size}
             )
