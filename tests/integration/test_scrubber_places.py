@@ -18,7 +18,7 @@ from tests.integration.live import Client, Gateway, Story
 from tests.integration.test_relayer_postgresql import server  # noqa: F401 - a fixture
 from tests.integration.test_scrubber import SCRUBBER, evidence, found, sql, stored, whole_pass
 
-DOCUMENTS, KILLS = 10, 3
+DOCUMENTS, KILLS = 10, 2
 
 
 @pytest.mark.slow
