@@ -31,6 +31,7 @@ from chain.contracts import Artifact
 from chain.errors import LandbridgeError
 from chain.identity import Identity
 from chain.intents import Address
+from chain.log import LogAlteredError
 from chain.node import Node, NodeError, NodeRefusedError
 from chain.relayer import SenderWithoutFundsError, TransactionRefusedError
 from chain.signers import Signer, Transaction, sign_transaction
@@ -147,7 +148,8 @@ class Anchorer:
 
         :return: whether something was sent
         :raises HeadAheadError: the chain's head is larger than ours
-        :raises AnchorError: it has another root at the same size
+        :raises AnchorError: it is none that our tree had at its size
+        :raises LogAlteredError: our tree and our heads do not agree
         :raises LandbridgeError: the node, its chain or the signer forbid to go on; nothing is lost
         """
         block = self._identity.check()
@@ -166,6 +168,8 @@ class Anchorer:
                 return self._send(sent)
             else:
                 return False
+        if self._root_at(ours.size) != ours.root:  # what the chain has taken can never be taken back
+            raise LogAlteredError("a sealed head is not that of the tree", params={"size": ours.size})
         data = self._artifact.encode("anchor", ours.size, ours.root)
         unsigned = Transaction(
             to=self._address,
