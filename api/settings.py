@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     validators_file: Path | None = None
     """Who validates the chain, where it is QBFT: the ``validators`` of a trust root (docs/proof-bundle.md).
     It is only passed on by ``/v1/trust``; nothing here depends on it."""
+    scrub_interval: float = Field(default=86_400, ge=0)
+    """Seconds from the beginning of one pass over all that is stored to that of the next; 0: when asked."""
+    scrub_bytes: int = Field(default=8 << 20, ge=1024)
+    """Bytes of ciphertext that such a pass reads in a second, at most."""
+    scrub_items: int = Field(default=1000, ge=1)
+    """Rows and names that it looks at in a second, at most."""
     keystore_password: SecretStr = SecretStr("")
     tag_key: SecretStr = SecretStr("")
     """Key of the tags under which wagons and containers are compared without being stored."""

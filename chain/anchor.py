@@ -7,8 +7,9 @@ Rules:
 - The newest head is sent; those before it are covered by it.
 - A transaction that waits is offered again as it is, and one that was overtaken with a higher price and the
   head that is newest by then, at the same nonce.
-- Where the contract holds a larger head than ours, or ours of the same size has another root, nothing is
-  sent: this is not the log that the chain knows (a database put back from an old copy, another log's key).
+- Where the contract holds a larger head than ours, or one that our tree did not have at its size, nothing is
+  sent: this is not the log that the chain knows (a database put back from an old copy, another log's key). A
+  copy that has grown beyond the chain's head since is noticed too: that head is looked for in our tree first.
 - Two anchorers with one key do no harm: the contract takes the same head twice as nothing.
 
 >>> anchorer = Anchorer(engine, node, key, chain_id=20777, address=log, newest=lambda: head)  # doctest: +SKIP
@@ -30,6 +31,7 @@ from chain.contracts import Artifact
 from chain.errors import LandbridgeError
 from chain.identity import Identity
 from chain.intents import Address
+from chain.log import LogAlteredError
 from chain.node import Node, NodeError, NodeRefusedError
 from chain.relayer import SenderWithoutFundsError, TransactionRefusedError
 from chain.signers import Signer, Transaction, sign_transaction
@@ -52,6 +54,10 @@ class AnchorError(LandbridgeError):
     """The chain holds a head that this log cannot go on from; nothing is sent."""
 
     code: ClassVar[str] = "log-head-differs"
+
+    def again(self) -> AnchorError:
+        """The same, to be raised in another place."""
+        return type(self)(self.sentence, params=self.params)
 
 
 class HeadAheadError(AnchorError):
@@ -80,6 +86,7 @@ class Anchorer:
     :param signer: the log's writer
     :param address: of the contract that holds the head
     :param newest: the newest head that was sealed; nothing before the first
+    :param root_at: the root that our tree has, or had, at a size; it raises where tree and heads do not agree
     :param resend_after: seconds after which an unseen transaction is sent again
     :param replace_after: seconds, and blocks, that may pass over a transaction before it offers more
     :param poll: seconds between looks
@@ -96,6 +103,7 @@ class Anchorer:
         chain_id: int,
         address: Address,
         newest: Callable[[], Head | None],
+        root_at: Callable[[int], bytes],
         resend_after: float = 5.0,
         replace_after: tuple[float, int] = (30.0, 3),
         poll: float = 0.25,
@@ -108,12 +116,14 @@ class Anchorer:
         self._address = address
         self._artifact = Artifact.load("AnchorLog")
         self._newest = newest
+        self._root_at = root_at
         self._resend_after = resend_after
         self._replace_after = replace_after
         self._clock = clock
         self._changed = changed
         self._identity = Identity(engine, self._chain, chain_id, [address])
         self._sent: _Sent | None = None
+        self._disagreement: AnchorError | None = None
         self._worker = Worker("anchorer", self._step, poll=poll)
 
     @property
@@ -142,22 +152,14 @@ class Anchorer:
 
         :return: whether something was sent
         :raises HeadAheadError: the chain's head is larger than ours
-        :raises AnchorError: it has another root at the same size
+        :raises AnchorError: it is none that our tree had at its size
+        :raises LogAlteredError: our tree and our heads do not agree
         :raises LandbridgeError: the node, its chain or the signer forbid to go on; nothing is lost
         """
         block = self._identity.check()
-        ours, theirs = self._newest() or Head(0, bytes(32)), self._held()
-        if theirs.size > ours.size:
-            raise HeadAheadError(
-                "the chain holds a larger head of the log than this database",
-                params={"ours": ours.size, "chain": theirs.size},
-            )
+        ours, theirs = self._compare()
         if theirs.size == ours.size:
             self._sent = None
-            if theirs.root != ours.root:
-                raise AnchorError(
-                    "the chain holds another head of the log at this size", params={"size": ours.size}
-                )
             return False
         nonce, price = self._chain.nonce(self._signer.address), self._chain.gas_price()
         sent, now = self._sent, self._clock()
@@ -170,6 +172,8 @@ class Anchorer:
                 return self._send(sent)
             else:
                 return False
+        if self._root_at(ours.size) != ours.root:  # what the chain has taken can never be taken back
+            raise LogAlteredError("a sealed head is not that of the tree", params={"size": ours.size})
         data = self._artifact.encode("anchor", ours.size, ours.root)
         unsigned = Transaction(
             to=self._address,
@@ -183,6 +187,40 @@ class Anchorer:
         raw, _ = sign_transaction(self._signer, unsigned)
         self._sent = _Sent(nonce, price, raw, now, now, block.number)
         return self._send(self._sent)
+
+    def look(self) -> None:
+        """Compare the chain's head with ours and send nothing.
+
+        :raises LandbridgeError: as :meth:`tick`
+        """
+        self._identity.check()
+        self._compare()
+
+    def require_agreement(self) -> None:
+        """Refuse what would add to a log that cannot be anchored any more, as far as the last look showed.
+
+        :raises AnchorError: the chain's head was not ours, and no later look found otherwise
+        """
+        if self._disagreement is not None:
+            raise self._disagreement.again()
+
+    def _compare(self) -> tuple[Head, Head]:
+        # The chain's first: what another gateway anchors is in the database before it is on the chain.
+        theirs, ours = self._held(), self._newest() or Head(0, bytes(32))
+        if theirs.size > ours.size:
+            self._disagreement = HeadAheadError(
+                "the chain holds a larger head of the log than this database",
+                params={"ours": ours.size, "chain": theirs.size},
+            )
+            raise self._disagreement.again()
+        # Where our head at this size was altered, and not the tree, it is said to be just that.
+        if theirs not in (ours, Head(0, bytes(32))) and self._root_at(theirs.size) != theirs.root:
+            self._disagreement = AnchorError(
+                "the chain holds another head of the log at this size", params={"size": theirs.size}
+            )
+            raise self._disagreement.again()
+        self._disagreement = None
+        return ours, theirs
 
     def _held(self) -> Head:
         answer = self._chain.call(self._address, self._artifact.encode("head"))

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, ClassVar, NewType
+from typing import IO, Any, ClassVar, NamedTuple, NewType
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -37,6 +37,8 @@ __all__ = [
     "BlobMissingError",
     "BlobStorageError",
     "BlobStore",
+    "Examined",
+    "Listed",
 ]
 
 BlobId = NewType("BlobId", str)
@@ -44,6 +46,7 @@ BlobId = NewType("BlobId", str)
 
 _BLOB_ID = re.compile(r"[0-9a-f]{64}")
 _PIECE = 1024 * 1024
+_HEAD = 64
 _ASIDE = "incoming"
 _STALE_SECONDS = 24 * 3600
 
@@ -70,6 +73,26 @@ class BlobStorageError(BlobError):
     """The storage behind cannot be used: full, unreachable, forbidden, or wrongly configured."""
 
     code: ClassVar[str] = "blob-storage"
+
+
+class Examined(NamedTuple):
+    """What was found under a blob's name.
+
+    :ivar right: whether the bytes are those of the name
+    :ivar length: how many there are
+    :ivar head: the first of them, 64 at most
+    """
+
+    right: bool
+    length: int
+    head: bytes
+
+
+class Listed(NamedTuple):
+    """A blob as the storage lists it: unread, so not known to be right. Its time is Unix time in seconds."""
+
+    blob: BlobId
+    written: float
 
 
 class BlobStore:
@@ -155,6 +178,31 @@ class BlobStore:
         if held:
             yield held
 
+    def examine(self, blob: BlobId) -> Examined:
+        """Read a blob whole and tell what is there, right or not; nothing of it is kept.
+
+        :raises BlobMissingError: there is none
+        :raises BlobStorageError: it cannot be read
+        """
+        digest, length, head = sha256(), 0, b""
+        with _storage_errors(blob):
+            for piece in obstore.get(self._store, _path(blob)).stream(min_chunk_size=_PIECE):
+                content = bytes(piece)
+                digest.update(content)
+                length += len(content)
+                head = (head + content[:_HEAD])[:_HEAD] if len(head) < _HEAD else head
+        return Examined(digest.hexdigest() == blob, length, head)
+
+    def probe(self) -> None:
+        """See whether the storage answers at all, so that one blob's trouble is told from that of all.
+
+        :raises BlobStorageError: it does not, or its folder was taken away
+        """
+        if self._folder is not None and not (self._folder / _ASIDE).is_dir():
+            raise BlobStorageError("The storage of blobs has lost its folder.")
+        with suppress(BlobMissingError), _storage_errors("0" * 64):
+            obstore.head(self._store, _path(BlobId("0" * 64)))
+
     def delete(self, blob: BlobId) -> None:
         """Take a blob away, durably; one that is not there is no error.
 
@@ -172,12 +220,23 @@ class BlobStore:
 
         :raises BlobStorageError: the storage cannot be read
         """
+        for listed in self._list(None):
+            yield listed.blob
+
+    def listed(self, beginning: str) -> Iterator[Listed]:
+        """Give the blobs whose names begin with these two digits, in no order.
+
+        :raises BlobStorageError: the storage cannot be read
+        """
+        return self._list(beginning)
+
+    def _list(self, prefix: str | None) -> Iterator[Listed]:
         with _storage_errors():
-            for page in obstore.list(self._store):
+            for page in obstore.list(self._store, prefix):
                 for entry in page:
                     name = entry["path"].rpartition("/")[2]
                     if _BLOB_ID.fullmatch(name):
-                        yield BlobId(name)
+                        yield Listed(BlobId(name), entry["last_modified"].timestamp())
 
     def _put_in_folder(self, folder: Path, pieces: Iterable[bytes]) -> BlobId:
         # obstore's own put to a folder syncs nothing, so a crash could leave a name with no bytes.

@@ -24,6 +24,7 @@ from vault.context import Context, context_bytes
 from vault.errors import VaultError
 
 __all__ = [
+    "HEADER_BYTES",
     "DocumentKey",
     "SealedError",
     "SealedFormatError",
@@ -31,11 +32,13 @@ __all__ = [
     "SealedTamperedError",
     "SealedTruncatedError",
     "SealedVersionError",
+    "content_length",
     "new_document_key",
     "open_sealed",
     "open_stream",
     "seal",
     "seal_stream",
+    "sealed_length",
 ]
 
 DocumentKey = NewType("DocumentKey", bytes)
@@ -45,7 +48,8 @@ FORMAT = "landbridge/sealed/1"
 _MAGIC = b"lbsd"
 _VERSION = 1
 _SUITE_COBBLESTONE_256 = 1
-_HEADER = len(_MAGIC) + 2 + 8
+HEADER_BYTES = len(_MAGIC) + 2 + 8
+"""Bytes that tell a sealed body from other files and say how long its content is."""
 # Of Cobblestone-256: salt and commitment first, then chunks of which the last is never full.
 _START = 24 + 32
 _CHUNK = 16 * 1024
@@ -139,9 +143,9 @@ def open_stream(chunks: Iterable[bytes], key: DocumentKey, context: Context) -> 
     :raises SealedError: as `open_sealed`, at the piece where it shows
     """
     rest = iter(chunks)
-    head, body = _take(rest, _HEADER)
+    head, body = _take(rest, HEADER_BYTES)
     length = _read_header(head)
-    expected = _HEADER + _START + length + _TAG * (length // _CHUNK + 1)
+    expected = sealed_length(length)
     decryptor = Cobblestone256Decryptor(_checked(key), _bound(context, length))
     start, body = _take(rest, _START, body)
     received = len(head) + len(start)
@@ -162,6 +166,21 @@ def open_stream(chunks: Iterable[bytes], key: DocumentKey, context: Context) -> 
         raise SealedTamperedError("The sealed body was altered.") from None
 
 
+def sealed_length(content: int) -> int:
+    """How many bytes a content of so many bytes has when it is sealed."""
+    return HEADER_BYTES + _START + content + _TAG * (content // _CHUNK + 1)
+
+
+def content_length(head: bytes) -> int:
+    """How long the content of a sealed body is, by its first bytes alone, which no key is needed for.
+
+    Believe it only where the whole is known to be right.
+
+    :raises SealedFormatError, SealedVersionError, SealedTruncatedError: these are not the first bytes of one
+    """
+    return _read_header(head[:HEADER_BYTES])
+
+
 def _pieces(data: bytes) -> Iterator[bytes]:
     # Pieces of this size stay in the processor's cache; a large body would be copied whole at each step.
     return (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
@@ -170,7 +189,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 def _read_header(head: bytes) -> int:
     if head[: len(_MAGIC)] != _MAGIC[: len(head)] or not head:
         raise SealedFormatError("The bytes are no sealed body.")
-    _check_whole(len(head), _HEADER)
+    _check_whole(len(head), HEADER_BYTES)
     version, suite = head[4], head[5]
     if (version, suite) != (_VERSION, _SUITE_COBBLESTONE_256):
         raise SealedVersionError(

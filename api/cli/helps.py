@@ -38,6 +38,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Show chain, head, contracts and the gateway's parts; exit 0 only if all is well",
         "显示链、链头、合约与网关各部分；全部正常才返回 0",
     ),
+    "node scrub": (
+        "Show what the scrubber found among all that is stored; exit 0 only if nothing is wrong",
+        "显示存储巡检的结果；未发现问题才返回 0",
+    ),
     "token": ("API tokens", "接口令牌"),
     "token create": (
         "Make a token; with --operator in the gateway's own database",
@@ -168,6 +172,9 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
         "a deployment's record, to check the contracts",
         "部署记录文件，用于核对合约",
     ),
+    "now": ("begin a pass now; one under way begins again", "立即开始巡检；进行中的重新开始"),
+    "node scrub: wait": ("wait until the pass has ended", "等待本次巡检结束"),
+    "cleared": ("show findings too that were cleared", "同时显示已消除的发现"),
     # token
     "token create: party": (
         "the party, where the operator makes its first token",

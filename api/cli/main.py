@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from api.cli import bill, bill_acts, demo, intent, log, node, party, party_keys, serving, token, verify
+from api.cli import bill, bill_acts, demo, intent, log, node, party, party_keys, scrub, serving, token, verify
 from api.cli.errors import ExitCode, Failure
 from api.cli.helps import PANELS, translate
 from api.cli.run import root, tell
@@ -21,7 +21,7 @@ from api.cli.texts import language_of, text
 
 __all__ = ["build", "main"]
 
-_ATTACHED = (bill_acts, party_keys)
+_ATTACHED = (bill_acts, party_keys, scrub)
 """Modules that add commands to another's group."""
 
 

@@ -36,7 +36,7 @@ def _of_gateway(run: Run) -> dict[str, Any]:
     addresses = {"Parties": about["parties"], "RailBills": about["bills"]}
     contracts = _contracts(run.gateway_url.rstrip("/") + "/rpc", about["chain_id"], addresses)
     return {
-        "well": bool(ready["ready"]) and contracts == "ok",
+        "well": not ready["degraded"] and contracts == "ok",
         "gateway": run.gateway_url,
         "embedded": about["embedded"],
         **chain,

@@ -21,8 +21,9 @@ from api.kernel.tables import DocumentRow, WrapRow
 from chain.canonical import canonical, parse
 from chain.db import reading
 from chain.digests import Seed, document_digest, new_seed
-from chain.entries import DOCUMENT, document_entry
+from chain.entries import DOCUMENT, EntryError, document_entry
 from chain.errors import LandbridgeError
+from chain.log import LeafMissingError
 from vault.blobs import BlobId
 from vault.documents import SealedDocument, add_reader, open_document, seal_document
 from vault.keys import PrivateKey, PublicKey, WrapRefusedError, key_id
@@ -62,6 +63,12 @@ class ReaderKeyUnknownError(LandbridgeError):
     """A party without a reader key cannot be shown a document."""
 
     code: ClassVar[str] = "reader-key-unknown"
+
+
+class DocumentAlteredError(LandbridgeError):
+    """What the database says of a document is not what the log was told when it was stored."""
+
+    code: ClassVar[str] = "document-altered"
 
 
 class NoSuchDocumentError(LandbridgeError):
@@ -139,8 +146,11 @@ def sealed_for(session: Session, house: House, digest: str, party: int) -> Seale
     """A document's ciphertext with the key sealed to a reader.
 
     :raises NoSuchDocumentError: it does not exist, or is not for this party
+    :raises DocumentAlteredError: what is known of it here is not what the log was told
+    :raises BlobError: its ciphertext is missing, altered, or cannot be read
     """
     row, wrap = _find(session, digest, party)
+    _bear_out(session, house, row)
     return Sealed(row, wrap.wrap, house.blobs.get(BlobId(row.blob)))
 
 
@@ -149,12 +159,22 @@ def open_for(session: Session, house: House, digest: str, party: int) -> Opened:
 
     :raises NoSuchDocumentError: it does not exist, or is not for this party
     :raises ReaderKeyUnknownError: the party keeps its reader key itself
+    :raises DocumentAlteredError: what is known of it here is not what the log was told, or what opens is
+        another document
+    :raises BlobError, SealedError: its ciphertext is missing, altered, or cannot be read
     """
     row, wrap = _find(session, digest, party)
+    _bear_out(session, house, row)
     reader = _entrusted(house, party)
     sealed = SealedDocument(BlobId(row.blob), {reader.id: wrap.wrap})
     content: Any = parse(open_document(sealed, reader, _context(house, digest), house.blobs))
-    return Opened(digest, content["document"], Seed(bytes.fromhex(content["seed"])))
+    opened = Opened(digest, content["document"], Seed(bytes.fromhex(content["seed"])))
+    # Whoever can write here could seal another document to the reader under this one's name.
+    if "0x" + document_digest(opened.document, opened.seed).hex() != digest:
+        raise DocumentAlteredError(
+            "what opens is not the document of this digest", params={"document": digest}
+        )
+    return opened
 
 
 def show(session: Session, house: House, digest: str, by: int, to: int, wrap: bytes | None = None) -> None:
@@ -202,6 +222,17 @@ def keep_wrap(session: Session, wrap: WrapRow | None) -> None:
             session.add(wrap)
     except IntegrityError:
         return  # somebody else showed it at the same time
+
+
+def _bear_out(session: Session, house: House, row: DocumentRow) -> None:
+    """Believe a row no more than the log: it holds digest and ciphertext together."""
+    try:
+        house.logbook.log.leaf_of(session, document_entry(bytes.fromhex(row.digest[2:]), row.blob))
+    except (LeafMissingError, EntryError):
+        raise DocumentAlteredError(
+            "what is known of this document here is not what the log was told",
+            params={"document": row.digest},
+        ) from None
 
 
 def _find(session: Session, digest: str, party: int) -> tuple[DocumentRow, WrapRow]:

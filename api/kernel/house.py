@@ -27,6 +27,7 @@ from api.kernel.bundle_form import ValidatorsPart, read_validators
 from api.kernel.changes import Changes
 from api.kernel.logbook import Logbook
 from api.kernel.room import ContractReader, Refusal, Room
+from api.kernel.scrub.worker import Scrubber
 from api.kernel.tables import PartyRow, ProfileRow, RegistryRow
 from api.settings import Settings, SettingsError
 from chain.client import Block, BlockAt, Chain
@@ -137,6 +138,13 @@ class House:
             first_block=self.deployment.block,
             changed=self._indexed,
         )
+        self.scrubber = Scrubber(
+            engine,
+            blobs,
+            interval=settings.scrub_interval,
+            bytes_a_second=settings.scrub_bytes,
+            items=settings.scrub_items,
+        )
         self.relayer = Relayer(
             engine,
             node,
@@ -151,7 +159,7 @@ class House:
     @classmethod
     @contextmanager
     def open(cls, settings: Settings, rooms: Sequence[Room]) -> Iterator[House]:
-        """Open everything, start relayer and indexer; on the way out stop and close in the other order.
+        """Open everything, start the workers; on the way out stop and close in the other order.
 
         :raises LandbridgeError: a part cannot be opened; its code names which and why
         """
@@ -165,7 +173,7 @@ class House:
             stack.callback(node.close)
             engine = open_engine(settings.database_url)
             stack.callback(engine.dispose)
-            SQLModel.metadata.create_all(engine)
+            _make_tables(engine)
             password = settings.secret("keystore_password")
             settings.secret("tag_key")
             house = cls(
@@ -177,7 +185,8 @@ class House:
                 keystore=Keystore(settings.data_dir / "keys", password),
                 readers=ReaderKeystore(settings.data_dir / "readers"),
             )
-            for worker in (house.indexer, house.relayer, *house.logbook.workers):
+            house.logbook.look()
+            for worker in (house.indexer, house.relayer, *house.logbook.workers, house.scrubber):
                 worker.start()
                 stack.callback(worker.stop)
             yield house
@@ -340,6 +349,14 @@ def _validators(path: Path | None) -> list[ValidatorsPart]:
         return read_validators(path.read_bytes())
     except OSError as error:
         raise SettingsError("the file named by LANDBRIDGE_VALIDATORS_FILE cannot be read") from error
+
+
+def _make_tables(engine: Engine) -> None:
+    """Make tables and indexes that are missing; a table of an older version lacks the indexes of a newer."""
+    SQLModel.metadata.create_all(engine)
+    for table in SQLModel.metadata.tables.values():
+        for index in table.indexes:
+            index.create(engine, checkfirst=True)
 
 
 def _is_part(known: str, contracts: str) -> bool:

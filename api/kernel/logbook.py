@@ -3,6 +3,7 @@
 - The scribe brings each act that took effect, once it lies as deep as the operator asks; also those that went
   past this gateway. A reorganisation deeper than that makes it look again; an act enters once in any case.
 - The sealer and the anchorer do the rest (:mod:`chain.sealing`, :mod:`chain.anchor`).
+- Where the chain holds a head that this log never had, nothing is added: it could never be anchored.
 
 >>> with reading(house.engine) as session:                      # doctest: +SKIP
 ...     head = house.logbook.log.newest_head(session, anchored=True)
@@ -11,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
@@ -19,6 +21,7 @@ from api.kernel.room import Room
 from chain.anchor import Anchorer, Head
 from chain.db import reading, writing
 from chain.entries import ACT, act_entry
+from chain.errors import LandbridgeError
 from chain.indexer import ChainEvent
 from chain.intents import Address, Domain
 from chain.log import Log
@@ -53,7 +56,7 @@ class Logbook:
         window: float,
         changed: Callable[[], None],
     ) -> None:
-        self.log = Log()
+        self.log = Log(may_grow=lambda: self._anchorer.require_agreement())
         self.address = address
         self.origin = f"landbridge/{chain_id}/{address}"
         self._engine = engine
@@ -64,7 +67,14 @@ class Logbook:
         self._changed = changed
         self._scribe = Worker("scribe", self._write_acts, poll=0.5)
         self._anchorer = Anchorer(
-            engine, node, signer, chain_id=chain_id, address=address, newest=self._newest, changed=changed
+            engine,
+            node,
+            signer,
+            chain_id=chain_id,
+            address=address,
+            newest=self._newest,
+            root_at=self._root_at,
+            changed=changed,
         )
         self._sealer = Sealer(engine, self.log, window=window, sealed=self._sealed)
         self.workers = (self._scribe, self._sealer, self._anchorer)
@@ -75,6 +85,11 @@ class Logbook:
         """How the log is: the first of its workers that is not well, else well."""
         each = [worker.health for worker in self.workers]
         return next((health for health in each if not health.ok), each[0])
+
+    def look(self) -> None:
+        """Compare the log with the chain's head before anything is added; a node that is away delays that."""
+        with suppress(LandbridgeError):
+            self._anchorer.look()
 
     def wake(self, leaves: int = 0) -> None:
         """Leaves were appended, and committed: so many, where that is known."""
@@ -88,6 +103,10 @@ class Logbook:
         with reading(self._engine) as session:
             head = self.log.newest_head(session)
         return Head(head.size, head.root) if head else None
+
+    def _root_at(self, size: int) -> bytes:
+        with reading(self._engine) as session:
+            return self.log.root(session, size)
 
     def _sealed(self) -> None:
         self._anchorer.wake()

@@ -125,6 +125,7 @@ TEXTS: Final[dict[str, Text]] = {
         "请使用接口列出的格式",
     ),
     "note-identity": Text(422, "The consignment note cannot be identified", "无法确认运单身份", *_FIELDS),
+    "document-altered": Text(500, "A stored document's record was altered", "单证记录被改动", *_ADMIN),
     "digest": Text(422, "A digest or its seed is malformed", "摘要或其种子格式错误", *_FILE),
     "digest-field-missing": Text(422, "The document has no such field", "单证没有该字段", *_FIELDS),
     "digest-field-proof": Text(
@@ -224,6 +225,7 @@ TEXTS: Final[dict[str, Text]] = {
     "log-entry": Text(422, "The log does not take this", "日志不接受该内容", *_FIELDS),
     "log-leaf-missing": Text(404, "The log has no such leaf", "日志没有该叶节点", *_FIELDS),
     "log-damaged": Text(500, "A part of the log's tree is missing", "日志树有部分缺失", *_ADMIN),
+    "log-altered": Text(500, "A part of the log was altered", "日志部分内容被改动", *_ADMIN),
     "log-head-ahead": Text(
         503, "The chain holds a larger head than this log", "链上的日志头大于本日志", *_ADMIN
     ),

@@ -130,7 +130,7 @@ class DocumentRow(SQLModel, table=True):
 
     digest: str = Field(primary_key=True)
     format: str
-    blob: str
+    blob: str = Field(index=True)
     size: int
     author: int = Field(sa_type=BigInteger)
     created: int = Field(sa_type=BigInteger)

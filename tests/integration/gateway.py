@@ -35,6 +35,7 @@ from api.domains.bills.document import fill, sample
 from api.kernel import auth
 from api.kernel.house import House
 from api.kernel.parties import Profile
+from api.kernel.scrub.tables import ScrubRow
 from api.settings import Settings
 from chain.db import reading, writing
 from chain.intents import Act, Domain, Signature, act_from_message, keccak
@@ -271,7 +272,7 @@ class Gateway:
         """Wait until nothing is under way."""
         end = time.monotonic() + 20
         while time.monotonic() < end:
-            counts = self._under_way() or self._log_under_way()
+            counts = self._under_way() or self._log_under_way() or self._scrub_under_way()
             if not counts and self.house.indexer.height >= self.house.chain.block_number():
                 return
             time.sleep(0.02)
@@ -289,6 +290,12 @@ class Gateway:
             head = book.log.newest_head(session, anchored=True)
             behind = book.log.size(session) != (head.size if head else 0)
         return behind or book.looked_until < height - self.house.settings.confirmations + 1
+
+    def _scrub_under_way(self) -> bool:
+        """Whether a pass over what is stored is yet to end."""
+        with reading(self.house.engine) as session:
+            row = session.get(ScrubRow, 1)
+        return row is None or bool(row.phase)
 
     @contextmanager
     def nothing_changes(self) -> Iterator[None]:

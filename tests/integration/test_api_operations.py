@@ -17,7 +17,7 @@ from chain.node import NodeDownError, NodeHungError, NodeRefusedError, NodeStora
 from tests.chainlab import SwitchedNode
 from tests.integration.gateway import EVIDENCE, problem
 
-PARTS = ["database", "storage", "node", "relayer", "indexer", "log"]
+PARTS = ["database", "storage", "node", "relayer", "indexer", "log", "scrubber"]
 
 
 @contextmanager
@@ -47,6 +47,7 @@ def _ready(gateway):
     ill = {part["part"]: part["code"] for part in body["parts"] if not part["ok"]}
     assert answer.status_code == (503 if ill else 200)
     assert body["ready"] == (not ill)
+    assert body["degraded"] == bool(ill)
     assert set(well.values()) <= {"", "ok"}
     return ill
 

@@ -93,6 +93,7 @@ def build(house: House, opened: Opened, *, fields: Sequence[FieldPath] | None = 
     :param fields: show these alone
     :raises FieldMissingError: the document has no such field
     :raises NotAnchoredError: the newest act, or the document, is not anchored yet: ask again in a moment
+    :raises LogAlteredError: a part of the log was altered here, so that it proves nothing
     """
     log, bill = house.logbook.log, opened.digest
     room = house.rooms["bills"]
@@ -150,7 +151,7 @@ def _leaf(house: House, session: Session, entry: bytes, head: HeadRow) -> dict[s
         raise _not_yet() from None
     if leaf.index >= head.size:
         raise _not_yet()
-    path = log.inclusion(session, leaf.index, head.size)
+    path = log.prove(session, leaf, head.size, head.root)
     return {"index": leaf.index, "path": ["0x" + one.hex() for one in path]}
 
 

@@ -132,8 +132,9 @@ def bundle(house: House_, caller: KnownCaller, leaf: Leaf) -> Response:
     out = _look(house, leaf, caller)
     if out.head is None or out.entry is None:
         raise NotAnchoredError("this is not anchored yet: ask again in a moment")
+    log = house.logbook.log
     with reading(house.engine) as session:
-        path = house.logbook.log.inclusion(session, leaf, out.head.size)
+        path = log.prove(session, log.leaf(session, leaf), out.head.size, bytes.fromhex(out.head.root[2:]))
     content: dict[str, Any] = {
         "bundle": FORM,
         "kind": "evidence",

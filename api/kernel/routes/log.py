@@ -20,7 +20,7 @@ from api.kernel.schemas import HeadOut, InclusionIn, LeafOut, ProofOut, Verified
 from chain.db import reading
 from chain.entries import EVIDENCE, EntryError, read_entry
 from chain.log import Leaf
-from chain.merkle import InclusionError, leaf_hash, verify_inclusion
+from chain.merkle import InclusionError, TreeRangeError, leaf_hash, verify_inclusion
 from chain.tables import HeadRow
 
 __all__ = ["router", "verify"]
@@ -93,8 +93,13 @@ def inclusion(house: House_, caller: KnownCaller, leaf: Number, size: Number) ->
     """The hashes from a leaf to the root at a size (RFC 9162 §2.1.3.1)."""
     log = house.logbook.log
     with reading(house.engine) as session:
-        path, root = log.inclusion(session, leaf, size), log.root(session, size)
+        root = log.root(session, size)
+        if leaf >= size:
+            raise TreeRangeError(
+                "The tree of this size has no such leaf.", params={"size": size, "index": leaf}
+            )
         found = log.leaf(session, leaf)
+        path = log.prove(session, found, size, root)
     return ProofOut.of(path, size=size, root=root, leaf=found)
 
 
@@ -108,7 +113,7 @@ def consistency(
     """The hashes that show that the log at ``size`` begins with the log at ``from`` (§2.1.4.1)."""
     log = house.logbook.log
     with reading(house.engine) as session:
-        path, root = log.consistency(session, older, size), log.root(session, size)
+        path, root = log.prove_growth(session, older, size)
     return ProofOut.of(path, size=size, root=root)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from pydantic import Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,6 +18,9 @@ from api.kernel.bundles import chain_part
 from api.kernel.deps import House_
 from api.kernel.house import House
 from api.kernel.schemas import Model, Problem
+from api.kernel.scrub.findings import MEANINGS, open_counts
+from api.kernel.scrub.tables import ScrubRow
+from api.kernel.scrub.worker import progress
 from chain import outbox
 from chain.db import reading
 from chain.errors import LandbridgeError
@@ -38,6 +42,9 @@ class Ready(Model):
     """Whether the gateway can do its work now; what it took before is kept either way."""
 
     ready: bool
+    degraded: bool = Field(
+        description="a part is not well; perhaps one that the gateway can work without, such as the scrubber"
+    )
     parts: list[PartHealth]
 
 
@@ -87,6 +94,7 @@ def _parts(house: House) -> Iterator[PartHealth]:
         ("relayer", house.relayer.health),
         ("indexer", house.indexer.health),
         ("log", house.logbook.health),
+        ("scrubber", house.scrubber.health),
     ):
         yield PartHealth(part=part, ok=health.ok, code=health.code)
 
@@ -97,13 +105,18 @@ async def health() -> dict[Literal["status"], Literal["alive"]]:
     return {"status": "alive"}
 
 
+_SPARED = frozenset({"scrubber"})
+"""Parts that may be unwell while the gateway goes on. One document that rotted takes no other one away; a
+gateway taken out of service for it would take away all."""
+
+
 @router.get("/ready", summary="Ready", responses={503: {"model": Ready, "description": "Not now"}})
 def ready(house: House_, response: Response) -> Ready:
-    """Each part by name; 503 while one is not well."""
+    """Each part by name; 503 while one is not well that the gateway needs."""
     parts = list(_parts(house))
-    well = all(part.ok for part in parts)
+    well = all(part.ok for part in parts if part.part not in _SPARED)
     response.status_code = 200 if well else 503
-    return Ready(ready=well, parts=parts)
+    return Ready(ready=well, degraded=not all(part.ok for part in parts), parts=parts)
 
 
 @router.get(
@@ -192,9 +205,29 @@ class _HouseCollector:
         yield GaugeMetricFamily(
             "landbridge_indexed_block", "Newest block indexed", self._house.indexer.height
         )
+        yield from _scrubbing(self._house)
 
     def describe(self) -> list[Any]:
         return []
+
+
+def _scrubbing(house: House) -> Iterator[Metric]:
+    with reading(house.engine) as session:
+        row, found = session.get(ScrubRow, 1), open_counts(session)
+    open_ = GaugeMetricFamily("landbridge_scrub_findings", "Open findings by code", labels=("code",))
+    for code in MEANINGS:
+        open_.add_metric((code,), found.get(code, 0))
+    yield open_
+    yield GaugeMetricFamily(
+        "landbridge_scrub_progress_ratio",
+        "How much of the pass over all that is stored is done",
+        progress(row) if row else 0,
+    )
+    yield GaugeMetricFamily(
+        "landbridge_scrub_last_pass_timestamp_seconds",
+        "When the last whole pass ended; 0 before the first",
+        row.ended or 0 if row else 0,
+    )
 
 
 @router.get(

@@ -9,7 +9,7 @@ import pytest
 
 from chain.db import open_engine, reading, writing
 from chain.entries import ACT, EVIDENCE, EntryError, act_entry, document_entry, evidence_entry
-from chain.log import LeafMissingError, Log
+from chain.log import LeafMissingError, Log, LogAlteredError
 from chain.merkle import EMPTY_ROOT, Tree, TreeRangeError, leaf_hash, verify_consistency, verify_inclusion
 from chain.tables import HeadRow, LeafRow, TileRow, create_tables
 from chain.tiles import TileMissingError
@@ -143,6 +143,110 @@ def test_a_damaged_tree_is_named_and_never_extended(engine):
     with reading(engine) as session:
         assert session.get(LeafRow, 300) is None
         assert session.get(HeadRow, 300) is None
+
+
+def _sealed(engine, log: Log) -> Tree:
+    """Leaves with heads at 100, 300 and 700, and some that are not sealed yet."""
+    tree = Tree()
+    for count in (100, 200, 400, 30):
+        entries = _entries(len(tree), count)
+        with writing(engine) as session:
+            log.append(session, EVIDENCE, entries)
+            if count != 30:
+                log.seal(session, now=1)
+        tree.extend(map(leaf_hash, entries))
+    return tree
+
+
+def test_what_is_proven_was_followed_to_a_sealed_head(engine):
+    log = Log()
+    tree = _sealed(engine, log)
+    with reading(engine) as session:
+        head = log.newest_head(session)
+        for index in (0, 99, 100, 299, 699):
+            path = log.prove(session, log.leaf(session, index), 700, head.root)
+            assert path == tree.inclusion_proof(index, 700)
+        with pytest.raises(TreeRangeError):
+            log.prove(session, log.leaf(session, 700), 700, head.root)
+        with pytest.raises(LogAlteredError):
+            log.prove(session, log.leaf(session, 3), 700, bytes(32))
+        for size in (0, 1, 100, 101, 300, 512, 700, 701, 730):
+            assert log.root(session, size) == tree.root(size)
+            path, root = log.prove_growth(session, size, 730)
+            assert (path, root) == (tree.consistency_proof(size), tree.root())
+
+
+@pytest.mark.parametrize(
+    ("level", "index", "at", "under", "beside"),
+    [(0, 0, 0, 0, 1), (0, 1, 0, 256, 257), (0, 2, 10, 522, 523), (1, 0, 0, 5, 256), (1, 0, 1, 300, 5)],
+)
+def test_nothing_wrong_is_proven_or_sealed_from_an_altered_tile(engine, level, index, at, under, beside):
+    tree = _sealed(engine, Log())
+    with writing(engine) as session:
+        tile = session.get(TileRow, (level, index))
+        hashes = bytearray(tile.hashes)
+        hashes[32 * at] ^= 1
+        tile.hashes = bytes(hashes)
+        session.add(tile)
+    log = Log()
+    with reading(engine) as session:
+        root = log.newest_head(session).root
+        with pytest.raises(LogAlteredError):
+            log.prove(session, log.leaf(session, beside), 700, root)
+        # The hash that was altered is no part of its own leaf's proof, which is as good as ever.
+        assert log.prove(session, log.leaf(session, under), 700, root) == tree.inclusion_proof(under, 700)
+        size = under + 1 if level == 0 else 512
+        with pytest.raises(LogAlteredError):
+            log.root(session, size)
+        with pytest.raises(LogAlteredError):
+            log.prove_growth(session, size, 730)
+    needed = level == 1 or index == 2  # a full tile of level 0 is not read for a head beyond it
+    with writing(engine) as session:
+        log.append(session, EVIDENCE, [b"more"])
+    tree.append(leaf_hash(b"more"))
+    try:
+        with writing(engine) as session:
+            head = log.seal(session, now=2)
+    except LogAlteredError:
+        assert needed
+    else:
+        assert not needed
+        assert (head.size, head.root) == (731, tree.root())
+
+
+def test_a_leaf_that_was_altered_is_not_given(engine):
+    log = Log()
+    _sealed(engine, log)
+    with writing(engine) as session:
+        row = session.get(LeafRow, 5)
+        row.entry = b"another"
+        session.add(row)
+    with reading(engine) as session:
+        with pytest.raises(LogAlteredError):
+            log.leaf(session, 5)
+        assert log.leaf(session, 6).entry == b"entry 6"
+    with writing(engine) as session:
+        row = session.get(LeafRow, 5)
+        row.hash = leaf_hash(row.entry)
+        session.add(row)
+    with reading(engine) as session, pytest.raises(LogAlteredError):
+        log.prove(session, log.leaf(session, 5), 700, log.newest_head(session).root)
+
+
+def test_a_log_that_must_not_go_on_takes_nothing_and_is_read(engine):
+    _fill(engine, Log(), [10])
+
+    def never() -> None:
+        raise LogAlteredError("not this one")
+
+    log, act = Log(may_grow=never), act_entry("0x" + "ab" * 20, bytes(32))
+    for kind, method in ((EVIDENCE, log.append), (ACT, log.append_once)):
+        with pytest.raises(LogAlteredError), writing(engine) as session:
+            method(session, kind, [act])
+    with writing(engine) as session:
+        assert log.append(session, EVIDENCE, []) == 10
+    with reading(engine) as session:
+        assert log.size(session) == 10
 
 
 @pytest.mark.parametrize(

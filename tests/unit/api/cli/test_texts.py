@@ -18,6 +18,7 @@ from api.domains.bills.rules import BillState
 from api.kernel.audit import FINDINGS
 from api.kernel.checks import Result, Scope
 from api.kernel.schemas import IntentState
+from api.kernel.scrub.phases import PHASES
 from tests.clilab import ROOT
 
 SOURCES = sorted((ROOT / "api" / "cli").glob("*.py"))
@@ -27,6 +28,7 @@ _WORDS = {
     "finding.": set(FINDINGS),
     "result.": {result.value for result in Result},
     "scope.": {scope.value for scope in Scope},
+    "scrubbed.": {*PHASES, "bytes"},
     "state.": {state.name.lower() for state in BillState if state},
     "status.": set(get_args(IntentState)),
 }
