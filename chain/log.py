@@ -47,6 +47,8 @@ from chain.tiles import Tiles
 
 __all__ = ["Leaf", "LeafMissingError", "Log", "LogAlteredError"]
 
+_HASH = 32
+
 
 class LeafMissingError(LandbridgeError):
     """The log has no such leaf."""
@@ -147,11 +149,14 @@ class Log:
         return self.leaf(session, index)
 
     def leaves(self, session: Session, start: int, limit: int) -> list[Leaf]:
-        """Leaves in order, from one on."""
+        """Leaves in order, from one on, as they are stored: whoever audits them compares for itself.
+
+        :raises LogAlteredError: one has no hash at all
+        """
         statement = (
             select(LeafRow).where(col(LeafRow.index) >= start).order_by(col(LeafRow.index)).limit(limit)
         )
-        return [Leaf(row.index, row.kind, row.entry, row.hash) for row in session.exec(statement)]
+        return [Leaf(row.index, row.kind, row.entry, _sized(row)) for row in session.exec(statement)]
 
     def root(self, session: Session, size: int) -> bytes:
         """The root that the tree has, or had, at a size, as a sealed head bears it out.
@@ -266,6 +271,12 @@ class Log:
         # The condition is that of the partial index, so that it is used.
         statement = select(LeafRow.index).where(LeafRow.hash == hash_, LeafRow.kind != EVIDENCE)
         return session.exec(statement).first()
+
+
+def _sized(row: LeafRow) -> bytes:
+    if len(row.hash) != _HASH:
+        raise _altered(leaf=row.index)
+    return row.hash
 
 
 def _altered(**where: int) -> LogAlteredError:
