@@ -48,6 +48,7 @@ from chain.tiles import Tiles
 
 __all__ = ["Leaf", "LeafMissingError", "Log", "LogAlteredError"]
 
+_HASH = 32
 # Statements of every append and every proof, past the session's objects and built once.
 _LEAVES = SQLModel.metadata.tables[str(LeafRow.__tablename__)]
 _SIZE = select(LogSizeRow.size).where(LogSizeRow.id == 1)
@@ -157,9 +158,12 @@ class Log:
         return self.leaf(session, index)
 
     def leaves(self, session: Session, start: int, limit: int) -> list[Leaf]:
-        """Leaves in order, from one on."""
+        """Leaves in order, from one on, as they are stored: whoever audits them compares for itself.
+
+        :raises LogAlteredError: one has no hash at all
+        """
         rows = session.connection().execute(_FROM, {"start": start, "most": limit})
-        return [Leaf(index, kind, entry, hash_) for index, kind, entry, hash_ in rows]
+        return [Leaf(index, kind, entry, _sized(index, hash_)) for index, kind, entry, hash_ in rows]
 
     def root(self, session: Session, size: int) -> bytes:
         """The root that the tree has, or had, at a size, as a sealed head bears it out.
@@ -274,6 +278,12 @@ class Log:
         # The condition is that of the partial index, so that it is used.
         statement = select(LeafRow.index).where(LeafRow.hash == hash_, LeafRow.kind != EVIDENCE)
         return session.exec(statement).first()
+
+
+def _sized(leaf: int, hash_: bytes) -> bytes:
+    if len(hash_) != _HASH:
+        raise _altered(leaf=leaf)
+    return hash_
 
 
 def _altered(**where: int) -> LogAlteredError:

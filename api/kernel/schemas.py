@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 from api.kernel.auth import SCOPES
-from chain.log import Leaf
+from chain.log import Leaf, LogAlteredError
 from chain.tables import HeadRow
 
 __all__ = [
@@ -387,7 +387,12 @@ class HeadOut(Model):
 
     @classmethod
     def of(cls, head: HeadRow) -> HeadOut:
-        """A head as it is stored."""
+        """A head as it is stored.
+
+        :raises LogAlteredError: its root is none
+        """
+        if len(head.root) != 32:
+            raise LogAlteredError("a sealed head was altered in the database", params={"size": head.size})
         return cls(
             size=head.size,
             root="0x" + head.root.hex(),

@@ -311,6 +311,22 @@ def test_what_is_no_bundle_is_refused_by_name(raw):
         read_trust(raw)
 
 
+def test_a_bundle_as_large_as_they_come_fails_by_name(case):
+    def stuff(acts: int) -> bytes:
+        act = case.content["acts"][0] | {"path": ["0x" + "5a" * 32] * 64}
+        return case.changed(lambda content: content["acts"].extend([act] * acts))
+
+    one = len(stuff(1)) - len(case.raw)
+    most = (MAX_BYTES - len(case.raw)) // one
+    raw = stuff(most)
+    assert MAX_BYTES - one <= len(raw) <= MAX_BYTES
+    found = case.checks(raw)
+    assert (found["inclusion"], found["history"]) == (Result.FAIL, Result.FAIL)
+    with pytest.raises(BundleError) as caught:
+        read_bundle(stuff(most + 1), BillBundle)
+    assert caught.value.code == "bundle-too-large"
+
+
 def test_evidence_has_a_bundle_of_its_own(case):
     gateway = case.gateway
     body = {"type": "delivery-record/1", "digest": "0x" + "5a" * 32}

@@ -15,7 +15,7 @@ from api.kernel.tables import EvidenceRequest
 from chain.canonical import parse
 from chain.db import reading
 from chain.entries import ACT, DOCUMENT, act_entry
-from chain.merkle import leaf_hash, verify_consistency, verify_inclusion
+from chain.merkle import Tree, leaf_hash, verify_consistency, verify_inclusion
 from chain.tables import LeafRow
 from tests.integration.gateway import problem
 
@@ -71,6 +71,106 @@ def test_verifying_over_http_says_fail_and_unknown(gateway):
     problem(ask(path=["0x00"]), 422, "request-malformed")
     problem(ask(path=[_digest()] * 65), 422, "request-malformed")
     problem(ask(entry="x"), 422, "request-malformed")
+
+
+def _good(gateway) -> dict[str, object]:
+    """What passes: a leaf's hash with its way to an anchored head."""
+    for _ in range(3):  # so that the way has a step
+        gateway.post("carrier", "/v1/evidence", _evidence())
+    told = gateway.post("carrier", "/v1/evidence", _evidence(), prefer="wait=30").json()
+    size = told["head"]["size"]
+    proof = gateway.get("carrier", f"/v1/log/inclusion?leaf={told['leaf']}&size={size}").json()
+    return {"leaf": told["leaf"], "size": size, "leaf_hash": told["leaf_hash"], "path": proof["path"]}
+
+
+@pytest.mark.parametrize("megabytes", [0.07, 1, 3.9, 4.1, 10])
+@pytest.mark.parametrize("how", ["path", "entry", "spaces", "depth", "number"])
+def test_proofs_of_many_megabytes_are_refused_by_name(gateway, megabytes, how):
+    length = int(megabytes * 1_000_000)
+    good = _good(gateway)
+    text = json.dumps(good)
+    raw = {
+        "path": lambda: json.dumps(good | {"path": [_digest()] * (length // 70)}),
+        "entry": lambda: json.dumps(good | {"entry": "x" * length}),
+        "spaces": lambda: text + " " * length,
+        "depth": lambda: text[:-1] + ', "path": ' + "[" * length,
+        "number": lambda: text.replace(f'"size": {good["size"]}', '"size": ' + "9" * length),
+    }[how]()
+    with gateway.nothing_changes():
+        answer = gateway.client.post(
+            "/v1/log/verify",
+            content=raw,
+            headers=gateway.headers("carrier") | {"content-type": "application/json"},
+        )
+        code = "json-too-large" if len(raw) <= gateway.house.settings.max_body else "request-too-large"
+        problem(answer, 413, code)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 0},
+        {"size": -1},
+        {"size": 2**53},
+        {"size": 1.5},
+        {"size": "1"},
+        {"size": True},
+        {"size": None},
+        {"leaf": -1},
+        {"leaf": 2**53},
+        {"leaf": 2**64},
+        {"path": None},
+        {"path": {}},
+        {"path": ["0x" + "5a" * 31]},
+        {"path": ["0x" + "5a" * 33]},
+        {"path": ["0X" + "5a" * 32]},
+        {"path": [["0x" + "5a" * 32]]},
+        {"path": ["0x" + "5a" * 32] * 65},
+        {"leaf_hash": "0x" + "5a" * 31},
+        {"leaf_hash": None},
+        {"entry": "x" * 4001, "leaf_hash": None},
+        {"root": "0x" + "5a" * 32},
+    ],
+)
+def test_a_proof_of_another_form_never_passes(gateway, change):
+    good = _good(gateway)
+    with gateway.nothing_changes():
+        answer = gateway.post("carrier", "/v1/log/verify", good | change)
+        if change == {"size": 0}:
+            assert answer.json() == {"result": "unknown", "reason": "head-not-anchored"}
+        elif any(isinstance(value, float) or value in (2**53, 2**64) for value in change.values()):
+            problem(answer, 400, "json-number")
+        else:
+            problem(answer, 422, "request-malformed")
+
+
+def test_proofs_of_other_logs_and_of_other_places_fail(gateway):
+    good = _good(gateway)
+    leaf, size, path = good["leaf"], good["size"], good["path"]
+    other = Tree(leaf_hash(f"entry {n}".encode()) for n in range(size))
+    of_another = [("0x" + one.hex()) for one in other.inclusion_proof(leaf)]
+    with gateway.nothing_changes():
+        assert gateway.post("carrier", "/v1/log/verify", good).json()["result"] == "pass"
+        wrong = [
+            {"path": of_another, "leaf_hash": "0x" + leaf_hash(f"entry {leaf}".encode()).hex()},
+            {"path": of_another},
+            {"path": path[:-1]},
+            {"path": path[1:]},
+            {"path": path[::-1] if path != path[::-1] else []},
+            {"path": [*path, path[0]]},
+            {"path": [path[0]] * 64},
+            {"path": []},
+            {"leaf": size},
+            {"leaf": size + 1},
+            {"leaf": leaf - 1},
+            # A node's hash passes for no leaf, and an entry in another writing for none either.
+            {"leaf_hash": path[0]},
+            {"leaf_hash": None, "entry": "{}"},
+        ]
+        for changes in wrong:
+            said = {name: value for name, value in (good | changes).items() if value is not None}
+            told = gateway.post("carrier", "/v1/log/verify", said).json()
+            assert told == {"result": "fail", "reason": "merkle-inclusion"}, changes
 
 
 def test_a_key_stands_for_its_leaf_for_good(gateway):

@@ -296,7 +296,26 @@ def test_a_head_that_was_altered_is_named_and_no_bundle_leads_to_it(place):
         own=root,
         other=bytes(32),
     ):
-        problem(place.get("carrier", f"/v1/evidence/{told['leaf']}/bundle"), 500, "log-altered")
+        for path in (f"/v1/evidence/{told['leaf']}/bundle", "/v1/log/head", "/v1/log/checkpoint"):
+            problem(place.get("carrier", path), 500, "log-altered")
+        assert found(whole_pass(place)) == {("head-altered", f"head {size}")}
+    is_well(place)
+
+
+@pytest.mark.parametrize("root", [b"", b"\x00", bytes(33)])
+def test_a_head_whose_root_is_none_is_named(place, root):
+    told = evidence(place)
+    size, own = told["head"]["size"], bytes.fromhex(told["head"]["root"][2:])
+    with altered(
+        place,
+        "UPDATE log_heads SET root = :other WHERE size = :size AND root = :own",
+        "UPDATE log_heads SET root = :own WHERE size = :size AND root = :other",
+        size=size,
+        own=own,
+        other=root,
+    ):
+        for path in (f"/v1/evidence/{told['leaf']}", "/v1/log/head", f"/v1/log/heads?after={size - 1}"):
+            problem(place.get("carrier", path), 500, "log-altered")
         assert found(whole_pass(place)) == {("head-altered", f"head {size}")}
     is_well(place)
 

@@ -33,14 +33,13 @@ Number = Annotated[int, Query(ge=0, lt=2**53)]
 @router.get("/head", summary="The newest head")
 async def head(
     request: Request,
+    house: House_,
     caller: KnownCaller,
     anchored: Annotated[bool, Query(description="only one that stands on the chain")] = True,
 ) -> HeadOut:
     """The newest head that is anchored, or that was sealed."""
     seen = await _heads(request).now()
-    found = seen.anchored if anchored else seen.sealed
-    if found is None:
-        raise NotFoundError("the log has no such head yet")
+    found = await run_in_threadpool(_borne_out, house, seen.anchored if anchored else seen.sealed)
     return HeadOut.of(found)
 
 
@@ -80,11 +79,9 @@ async def stream(
 )
 async def checkpoint(request: Request, house: House_, caller: KnownCaller) -> Response:
     """Origin, size and root (base64), a line each: what witnesses sign (C2SP tlog-checkpoint)."""
-    seen = await _heads(request).now()
-    if seen.anchored is None:
-        raise NotFoundError("the log has no such head yet")
-    root = base64.b64encode(seen.anchored.root).decode()
-    text = f"{house.logbook.origin}\n{seen.anchored.size}\n{root}\n"
+    found = await run_in_threadpool(_borne_out, house, (await _heads(request).now()).anchored)
+    root = base64.b64encode(found.root).decode()
+    text = f"{house.logbook.origin}\n{found.size}\n{root}\n"
     return Response(text, media_type="text/plain; charset=utf-8")
 
 
@@ -169,6 +166,19 @@ async def verify(request: Request) -> Response:
     except InclusionError as error:
         return _verdict("fail", reason=error.code)
     return _verdict("pass", block=found.block_number, transaction=found.transaction_hash)
+
+
+def _borne_out(house: House, head: HeadRow | None) -> HeadRow:
+    """A head that the tree leads to.
+
+    :raises NotFoundError: there is none yet
+    :raises LogAlteredError: the tree leads to another
+    """
+    if head is None:
+        raise NotFoundError("the log has no such head yet")
+    with reading(house.engine) as session:
+        house.logbook.log.root(session, head.size)
+    return head
 
 
 def _heads(request: Request) -> Heads:
