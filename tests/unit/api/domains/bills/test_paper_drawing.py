@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+import segno
 from fontTools.pens.recordingPen import RecordingPen
 from fontTools.ttLib import TTFont
 from pypdf import PdfReader
@@ -34,7 +36,7 @@ from api.domains.bills.paper.sheet import BOTTOM, INNER, LEFT, TOP, Sheet
 from api.domains.bills.paper.story import TOLD, Story
 from api.domains.bills.paper.typeface import FACES, typeface
 from api.domains.bills.paper.view import View
-from api.domains.bills.paper.words import ACTS, CHOICES, TEXTS
+from api.domains.bills.paper.words import ACTS, CHOICES, STATES, TEXTS
 from api.domains.bills.rules import LIVE, BillState
 from api.kernel.bundles import BundleError, read_bundle, seal_bundle
 from tests.clilab import ROOT
@@ -183,6 +185,25 @@ def test_voided_by_holder_and_issuer_together():
     bundle = read_bundle(make_bundle(sample(SAMPLES[0]), acts=acts), BillBundle)
     story = Story.of(bundle, View.of(bundle))
     assert (story.state, story.steps[-1].by) == ("voided", (2, 1))
+
+
+def test_every_state_of_the_contract_has_its_words():
+    assert set(STATES) == {state.name.lower() for state in BillState if state}
+
+
+def test_the_code_that_is_drawn_is_the_bills():
+    raw = make_bundle(sample(SAMPLES[0]))
+    rows = list(
+        segno.make(locator(read_bundle(raw, BillBundle)), error="m", micro=False, boost_error=False).matrix
+    )
+    side, left, top = 76.0 / len(rows), LEFT + INNER - 76.0, TOP
+    drawn = [bytearray(len(rows)) for _ in rows]
+    content = contents_of(draw(raw))[0]
+    for x, y, width in re.findall(r"0.00 0.00 0.00 rg ([\d.]+) ([\d.]+) ([\d.]+) [\d.]+ re f", content):
+        row, column = round((top - float(y)) / side) - 1, round((float(x) - left) / side)
+        for place in range(column, column + round(float(width) / side)):
+            drawn[row][place] = 1
+    assert drawn == [bytearray(row) for row in rows]
 
 
 def test_what_the_code_and_the_metadata_say():
