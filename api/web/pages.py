@@ -1,7 +1,7 @@
 """The verifier's page as the gateway serves it: files as they lie in the package, under a strict policy.
 
-A page served by a gateway is only as honest as that gateway, so whoever does not trust it opens a copy of their
-own from disk: the same files (docs/verifier.md).
+A page served by a gateway is only as honest as that gateway, so whoever does not trust it opens a copy of
+their own from disk: the same files (docs/verifier.md).
 
 >>> page = verifier_page()  # an ASGI application, to be mounted
 """
