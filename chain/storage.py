@@ -33,6 +33,7 @@ class LayoutError(LandbridgeError):
 class _Place:
     slot: int
     type: str
+    offset: int = 0
 
 
 class Storage:
@@ -59,7 +60,7 @@ class Storage:
         kind = self._kind(place.type)
         if "members" in kind:
             return {one["label"]: self._value(place.slot + int(one["slot"]), one) for one in kind["members"]}
-        return self._value(place.slot, {"offset": 0, "type": place.type})
+        return self._value(place.slot, {"offset": place.offset, "type": place.type})
 
     def length(self, variable: str, *keys: Any) -> int:
         """How many entries an array has.
@@ -75,14 +76,17 @@ class Storage:
         found = self._variables.get(variable)
         if found is None:
             raise LayoutError(f"no variable is called {variable}", params={"variable": variable})
-        place = _Place(int(found["slot"]), found["type"])
+        place = _Place(int(found["slot"]), found["type"], int(found["offset"]))
         for key in keys:
             kind = self._kind(place.type)
             if kind["encoding"] == "mapping":
                 hashed = keccak(_key(key) + _word(place.slot))
                 place = _Place(int.from_bytes(hashed, "big"), kind["value"])
             elif kind["encoding"] == "dynamic_array":
-                size = -(-int(self._kind(kind["base"])["numberOfBytes"]) // 32)
+                base = self._kind(kind["base"])
+                if "members" not in base and int(base["numberOfBytes"]) <= 16:
+                    raise LayoutError("several entries in one slot are not read here")
+                size = -(-int(base["numberOfBytes"]) // 32)
                 first = int.from_bytes(keccak(_word(place.slot)), "big")
                 place = _Place((first + int(key) * size) % (1 << 256), kind["base"])
             else:

@@ -25,7 +25,7 @@ from chain.intents import Address, address_of, keccak
 from chain.qbft import MIX_HASH, ExtraData, Header, parse_header
 from chain.reencode import encode_header
 
-__all__ = ["QbftFront", "ValidatorKey", "seal", "sealed_like"]
+__all__ = ["FIRST", "SECOND", "QbftFront", "ValidatorKey", "seal", "sealed_like"]
 
 
 class ValidatorKey:
@@ -38,6 +38,10 @@ class ValidatorKey:
     def sign(self, digest: bytes) -> bytes:
         """65 bytes r ‖ s ‖ v, v 0 or 1."""
         return self._key.sign_recoverable(digest, hasher=None)
+
+
+FIRST = [ValidatorKey(f"first {number}") for number in range(4)]
+SECOND = [*FIRST[1:], ValidatorKey("second 1"), ValidatorKey("second 2")]
 
 
 def seal(header: Header, signers: Sequence[ValidatorKey]) -> Header:
@@ -80,6 +84,7 @@ class QbftFront:
     :param eras: who validates from which block on, ascending
     :ivar refused: methods that it does not know
     :ivar told_wrong: per method, an answer that it gives instead of the node's
+    :ivar untold: members that it leaves out of blocks and receipts
     """
 
     def __init__(self, behind: str, eras: Sequence[tuple[int, Sequence[ValidatorKey]]]) -> None:
@@ -87,6 +92,7 @@ class QbftFront:
         self.eras = list(eras)
         self.refused: set[str] = set()
         self.told_wrong: dict[str, Any] = {}
+        self.untold: set[str] = set()
         self._headers: list[Header | str] = []
         self._numbers: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -120,12 +126,15 @@ class QbftFront:
         answer = self._ask(method, params)
         result = answer.get("result")
         if method.startswith("eth_getBlockBy") and isinstance(result, dict):
-            answer["result"] = self._block(result)
+            answer["result"] = self._short(self._block(result))
         elif method == "eth_getLogs" and isinstance(result, list):
             answer["result"] = [self._placed(one) for one in result]
         elif method in ("eth_getTransactionReceipt", "eth_getTransactionByHash") and result:
-            answer["result"] = self._placed(result)
+            answer["result"] = self._short(self._placed(result))
         return answer
+
+    def _short(self, told: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in told.items() if name not in self.untold}
 
     def _ask(self, method: str, params: list[Any]) -> dict[str, Any]:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}

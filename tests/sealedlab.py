@@ -23,12 +23,10 @@ from chain.intents import Signature
 from chain.signers import Keystore
 from tests.integration.gateway import Gateway, open_gateway, populate
 from tests.nodelab import RICH, mined, typed
-from tests.qbftlab import QbftFront, ValidatorKey
+from tests.qbftlab import FIRST, SECOND, QbftFront
 
-__all__ = ["FIRST", "SECOND", "Stage", "open_stage", "trust_of"]
+__all__ = ["Stage", "open_stage", "trust_of"]
 
-FIRST = [ValidatorKey(f"first {number}") for number in range(4)]
-SECOND = [*FIRST[1:], ValidatorKey("second 1"), ValidatorKey("second 2")]
 EVIDENCE = "0x" + "5a" * 32
 SHOWN = ["/bill/number", "/issuer/party"]
 
@@ -50,7 +48,7 @@ class Stage:
     front: QbftFront
 
     def live(self) -> str:
-        """Issued by the carrier, offered in vain, transferred to the bank; validators change after the issue."""
+        """Issued, offered in vain, transferred to the bank; the validators change after the issue."""
         gateway = self.gateway
         bill = str(gateway.full_bill()["bill"])
         self.change_validators()
@@ -87,7 +85,8 @@ class Stage:
         gateway, bill = self.gateway, self.own()
         act = gateway.act("Void", bill, reason=EVIDENCE)
         owner, haulier = gateway.members["owner"].signer, gateway.members["haulier"].signer
-        assert owner is not None and haulier is not None
+        assert owner is not None
+        assert haulier is not None
         gateway.done(gateway.submit("owner", act, owner, haulier, prefer="wait=20"))
         return bill
 

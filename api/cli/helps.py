@@ -102,8 +102,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "将整个日志与链比对：每个日志头、每个叶节点、每一行为；全部一致才返回 0",
     ),
     "verify": (
-        "Verify a proof bundle against a node and a trust root; exit 0 only if the verdict is pass",
-        "依据节点与信任根核验证明文件；结论为 pass 才返回 0",
+        "Verify a proof bundle against a trust root, with a node or without; exit 0 only if it passes",
+        "依据信任根核验证明文件，可联节点亦可离线；结论为 pass 才返回 0",
     ),
     "bill verify": (
         "Verify a bill file or a bill; exit 0 only if the verdict is pass",
@@ -264,7 +264,10 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "log audit: out": ("write the report to this new file as JSON", "将报告写入此新 JSON 文件"),
     "verify: file": ("the proof bundle, or - for standard input", "证明文件，- 表示标准输入"),
     "verify: trust": ("the trust root: which chain and registry you rely on", "信任根：所信赖的链与登记处"),
-    "verify: rpc": ("a node of the chain", "该链的节点地址"),
+    "verify: rpc": (
+        "a node of the chain; without it, what the trusted validators sealed is read",
+        "该链的节点地址；未给出时读取所信任验证者签封的内容",
+    ),
     "verify: at": ("take this for the time now", "以此作为当前时间"),
     "verify: out": ("write the verdict to this new file", "将结论写入此新文件"),
     "bill bundle: field": (

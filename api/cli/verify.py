@@ -1,4 +1,7 @@
-"""``landbridge verify``: a proof bundle checked here, against a node and a trust root; no gateway is asked.
+"""``landbridge verify``: a proof bundle checked here against a trust root; no gateway is asked.
+
+What the chain says is asked of a node; or, where the trust root names the chain's validators and the bundle
+has a sealed part, it is read from that, with no network at all.
 
 >>> main(["verify", "bill.json", "--trust", "trust.json", "--rpc", "http://127.0.0.1:8545"])  # doctest: +SKIP
 0

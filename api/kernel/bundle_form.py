@@ -15,7 +15,17 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
 from chain.canonical import CanonicalError, JsonError, canonical, parse
 from chain.errors import LandbridgeError
@@ -45,6 +55,7 @@ __all__ = [
     "kind_of",
     "read_bundle",
     "read_trust",
+    "read_validators",
     "seal_bundle",
 ]
 
@@ -175,6 +186,17 @@ class ValidatorsPart(Part):
         return value
 
 
+def _ascending_eras(value: list[ValidatorsPart]) -> list[ValidatorsPart]:
+    if any(later.since <= earlier.since for earlier, later in pairwise(value)):
+        raise ValueError("not ascending")
+    return value
+
+
+Validators = Annotated[
+    list[ValidatorsPart], Field(min_length=1, max_length=1000), AfterValidator(_ascending_eras)
+]
+
+
 class Trust(Part):
     """What a relying party holds true beforehand, had from elsewhere than from the bundle.
 
@@ -187,20 +209,13 @@ class Trust(Part):
     chain: ChainPart
     confirmations: Number | None
     max_age: Number
-    validators: Annotated[list[ValidatorsPart], Field(min_length=1, max_length=1000)] | None = None
+    validators: Validators | None = None
 
     @field_validator("validators", mode="before")
     @classmethod
     def _not_null(cls, value: Any) -> Any:
         if value is None:
             raise ValueError("left out, not null")
-        return value
-
-    @field_validator("validators")
-    @classmethod
-    def _ascending(cls, value: list[ValidatorsPart]) -> list[ValidatorsPart]:
-        if any(later.since <= earlier.since for earlier, later in pairwise(value)):
-            raise ValueError("not ascending")
         return value
 
     @property
@@ -263,6 +278,18 @@ def read_trust(raw: bytes) -> Trust:
         return Trust.model_validate(parse(raw, max_bytes=1 << 16, max_depth=8))
     except (JsonError, ValidationError):
         raise TrustError("the file is no trust root (landbridge/trust/1)") from None
+
+
+def read_validators(raw: bytes) -> list[ValidatorsPart]:
+    """Read a list of validators, as it stands in a trust root.
+
+    :raises TrustError: it is none
+    """
+    try:
+        found = TypeAdapter(Validators).validate_python(parse(raw, max_bytes=1 << 16, max_depth=8))
+    except (JsonError, ValidationError):
+        raise TrustError("the file is no list of validators") from None
+    return list(found)
 
 
 def seal_bundle(content: Mapping[str, Any]) -> bytes:

@@ -23,11 +23,12 @@ from typing import Any, ClassVar
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel
 
+from api.kernel.bundle_form import ValidatorsPart, read_validators
 from api.kernel.changes import Changes
 from api.kernel.logbook import Logbook
 from api.kernel.room import ContractReader, Refusal, Room
 from api.kernel.tables import PartyRow, ProfileRow, RegistryRow
-from api.settings import Settings
+from api.settings import Settings, SettingsError
 from chain.client import Block, BlockAt, Chain
 from chain.contracts import Artifact
 from chain.db import open_engine, reading, writing
@@ -95,6 +96,7 @@ class House:
         self.engine = engine
         self.chain = Chain(node)
         self.chain_id = settings.chain_id
+        self.validators = _validators(settings.validators_file)
         self.blobs = blobs
         self.keystore = keystore
         self._readers = readers
@@ -328,6 +330,16 @@ class House:
         if document_digest(profile.content(), Seed(bytes.fromhex(profile.seed))) != known:
             raise ProfileAlteredError("a party's profile here is not the one it was admitted with")
         return profile
+
+
+def _validators(path: Path | None) -> list[ValidatorsPart]:
+    """Who validates the chain, as the operator says it; nobody where it is not said."""
+    if path is None:
+        return []
+    try:
+        return read_validators(path.read_bytes())
+    except OSError as error:
+        raise SettingsError("the file named by LANDBRIDGE_VALIDATORS_FILE cannot be read") from error
 
 
 def _is_part(known: str, contracts: str) -> bool:

@@ -1,8 +1,8 @@
-"""The sealed part of a bundle, made: what its checks ask of the chain, with the proofs (docs/proof-bundle.md).
+"""The sealed part of a bundle, made: what its checks ask of the chain, with proofs (docs/proof-bundle.md).
 
-The checks' own questions are asked of a prover; what it had to fetch for them is the sealed part. It is then read
-once more as a verifier would, so that none is given out that cannot be used. It needs a QBFT chain and a node
-that knows ``eth_getProof``; without them a bundle is made without a sealed part, and the reason told.
+The checks' own questions are asked of a prover; what it had to fetch for them is the sealed part. It is then
+read once more as a verifier would, so that none is given out that cannot be used. It needs a QBFT chain and a
+node that knows ``eth_getProof``; without them a bundle is made without a sealed part, and the reason told.
 
 >>> part, reason = sealed_part(house, bundle, lambda chain: ask(bundle, signed, chain))  # doctest: +SKIP
 >>> sorted(part)                                                                         # doctest: +SKIP

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 """Writes bundles/: proof bundles with a sealed part, and what each check says of them and of changed ones.
 
-    tests/vectors/make_bundles.py --bases    makes the bundles anew, on anvil behind sealed headers, then cases.json
+    tests/vectors/make_bundles.py --bases    makes the bundles anew (needs anvil), then cases.json
     tests/vectors/make_bundles.py            writes cases.json alone, from the bundles that are there
     tests/vectors/make_bundles.py --check    compares instead; exits 1 if it differs
 
-``bundles/cases.json`` is a list. A case names a ``file``, or a ``base`` with changes: of ``drop`` each path is
-taken out (in the order given), then of ``set`` each [path, value] is put in, a path being object keys and array
-indices; with ``redigest`` the digest is then made anew; the file is the canonical form. ``trust`` names the
-trust root's file, ``now`` is the time, ``holder`` the party expected to hold. What comes out is ``result``: each
-check's answer by name; or the file is ``refused`` with this code.
+``bundles/cases.json`` is a list. A case names a ``file``, or a ``base`` with changes: of ``drop`` each path
+is taken out, in the order given; then of ``set`` each [path, value] is put in, a path being object keys and
+array indices; with ``redigest`` the digest is then made anew; the file is the canonical form of that.
+``trust`` names the trust root's file, or is null; ``now`` is the time, ``holder`` the party expected to hold,
+or null. What comes out is ``result``, each check's answer by name; or the file is ``refused`` with this code.
 
-What is expected is written here by hand, from docs/proof-bundle.md; nothing is copied from a verifier's answers.
-The validators' keys are test keys, public to all (tests/qbftlab.py). Never trust them.
+What is expected is written here by hand, from docs/proof-bundle.md: no verifier's answer is copied. The
+validators' keys are test keys, public to all (tests/qbftlab.py). Never trust them.
 """
 
 from __future__ import annotations
@@ -180,6 +180,11 @@ def hexed(header: Header) -> str:
     return "0x" + header.encoded.hex()
 
 
+def other_bit(raw: bytes) -> bytes:
+    """A seal with one bit of r changed."""
+    return raw[:31] + bytes([raw[31] ^ 1]) + raw[32:]
+
+
 def high_s(raw: bytes) -> bytes:
     """The other signature of the same signer: s in the other half."""
     order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -198,16 +203,14 @@ def bases(write: Writer) -> None:
     for base in ("live", "evidence"):
         names = OF_LOG if base == "evidence" else OF_BILL
         some = {name: one for name, one in nothing.items() if name.replace("_", "-") in names}
-        write.plain(
-            f"{base}: no validators are trusted", base, told(base, **some), trust="trust-without.json"
-        )
+        no = told(base, **some)
+        write.plain(f"{base}: no validators are trusted", base, no, trust="trust-without.json")
         write.plain(f"{base}: no trust root", base, told(base, registry="unknown", **some), trust=None)
         wrong = told(base, registry="fail", **some)
         write.plain(f"{base}: other validators are trusted", base, wrong, trust="trust-others.json")
         write.plain(f"{base}: another chain is trusted", base, wrong, trust="trust-another-chain.json")
         write.plain(f"{base}: only the first validators are trusted", base, wrong, trust="trust-first.json")
         write.plain(f"{base}: validators change a block late", base, wrong, trust="trust-late.json")
-        no = told(base, **some)
         write.changed(f"{base}: no sealed part", base, no, drop=[["sealed"]])
         now = now_of(write.bases[base])
         write.plain(f"{base}: old", base, told(base, freshness="fail"), now=now + 86_400)
@@ -306,7 +309,7 @@ def document(write: Writer) -> None:
         "a second signature of a key whose standing is not shown",
         "voided",
         unread("voided"),
-        set_=[(["acts", 1, "signatures", 1], signed_by(OTHERS[0], write.bases["voided"], 1))],
+        set_=[(["acts", 1, "signatures", 1], signed_by_nobody_shown(write.bases["voided"], 1))],
     )
     write.changed(
         "another deadline",
@@ -376,6 +379,24 @@ def signed_by(key: ValidatorKey, content: Content, place: int) -> str:
     domain = Domain(RAIL_BILLS_DOMAIN, "1", chain["id"], chain["contracts"]["RailBills"])
     signature = Signature.from_rsv(key.sign(act.digest(domain)))
     return "0x" + (signature.r + signature.vs).hex()
+
+
+def signed_by_nobody_shown(content: Content, place: int) -> str:
+    """An act's signature by a key of which the nodes do not even show that it is nobody's."""
+    from chain.contracts import Artifact
+    from chain.sealedchain import SealedChain
+    from chain.witness import MissingNodeError, Pool
+
+    pool = Pool(bytes.fromhex(one[2:]) for one in content["sealed"]["nodes"])
+    shown = SealedChain({one.number: one for one in headers(content)}, {}, pool)
+    keys = shown.storage(Artifact.load("Parties"), content["chain"]["contracts"]["Parties"])
+    for number in range(1000):
+        key = ValidatorKey(f"nobody {number}")
+        try:
+            keys.read("_keys", key.address)
+        except MissingNodeError:
+            return signed_by(key, content, place)
+    raise AssertionError("every key is shown to be nobody's")
 
 
 def without_issue() -> dict[str, str]:
@@ -448,7 +469,7 @@ def fail(base: str) -> dict[str, str]:
 
 def seals(write: Writer) -> None:
     """Headers that the trusted validators sealed, and headers that they did not."""
-    from tests.sealedlab import FIRST, SECOND
+    from tests.qbftlab import FIRST, SECOND
 
     for base in ("live", "evidence"):
         read = headers(write.bases[base])
@@ -561,7 +582,7 @@ def seals(write: Writer) -> None:
 
 def more_headers(content: Content, base: str) -> list[str]:
     """One header more than there may be."""
-    from tests.sealedlab import SECOND
+    from tests.qbftlab import SECOND
 
     last = headers(content)[-1]
     many = len(content["acts"]) + 3 if base != "evidence" else 3
@@ -618,15 +639,14 @@ def nodes(write: Writer) -> None:
     for base in ("live", "evidence"):
         sealed = write.bases[base]["sealed"]
         for place, node in enumerate(sealed["nodes"]):
-            write.changed(
-                f"{base}: node {place} missing", base, fail(base), drop=[["sealed", "nodes", place]]
-            )
+            path: list[str | int] = ["sealed", "nodes", place]
+            write.changed(f"{base}: node {place} missing", base, fail(base), drop=[path])
             if place % 6 == 0:
                 write.changed(
                     f"{base}: node {place} with one bit changed",
                     base,
                     fail(base),
-                    set_=[(["sealed", "nodes", place], flip(node))],
+                    set_=[(path, flip(node))],
                 )
         write.changed(f"{base}: no nodes", base, fail(base), set_=[(["sealed", "nodes"], [])])
         write.changed(
@@ -719,12 +739,12 @@ def make_bases() -> None:
     from tests.integration.conftest import Anvil
     from tests.sealedlab import open_stage, trust_of
 
-    with tempfile.TemporaryDirectory() as folder:
-        with (
-            Anvil(Path(folder)) as anvil,
-            open_stage(Path(folder) / "gateway", anvil.url, anvil.rpc) as stage,
-        ):
-            made, trust = stage.bundles(), trust_of(stage)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Anvil(Path(folder)) as anvil,
+        open_stage(Path(folder) / "gateway", anvil.url, anvil.rpc) as stage,
+    ):
+        made, trust = stage.bundles(), trust_of(stage)
     for name, raw in made.items():
         (FOLDER / f"{name}.json").write_bytes(raw)
     first, second = trust["validators"]

@@ -142,12 +142,11 @@ def ask(bundle: BillBundle, signed: Sequence[Signed], on_chain: OnChain) -> Told
         told.times.append(event.time)
         told.blocks.append(event.block)
         told.transactions.append(event.transaction)
-    note = told.details[0] if told.details else bytes(32)
+    issued = bool(told.words) and told.words[0].sequence == 1  # the first event is the bill's first
     complete = _is_history(bundle, signed, told)
     keys = dict.fromkeys(told.signers)
     if complete:  # else nobody asks who else signed
         keys |= dict.fromkeys(key for one in signed for key in (one.signers or ())[1:])
-    issued = bool(told.words)
     return Told(
         word=told.word,
         words=told.words,
@@ -156,10 +155,11 @@ def ask(bundle: BillBundle, signed: Sequence[Signed], on_chain: OnChain) -> Told
         times=told.times,
         blocks=told.blocks,
         transactions=told.transactions,
-        note_of=on_chain.ask(bill_of_note(note)),
+        note_of=on_chain.ask(bill_of_note(told.details[0])) if issued else bytes(32),
         complete=complete,
         keys={key: on_chain.ask(key_of(key)) for key in keys},
-        entitled=issued and on_chain.ask(had_role_at(told.words[0].issuer, Role.CARRIER, told.times[0])),
+        entitled=bool(told.words)
+        and on_chain.ask(had_role_at(told.words[0].issuer, Role.CARRIER, told.times[0])),
         profiles={
             profile.party: on_chain.ask(party_of(profile.party))["profile"] for profile in bundle.profiles
         },

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.kernel.bundle_form import ValidatorsPart
 from api.kernel.bundles import chain_part
 from api.kernel.deps import House_
 from api.kernel.house import House
@@ -133,18 +134,21 @@ class TrustOut(Model):
     chain: dict[str, Any]
     confirmations: int | None
     max_age: int
+    validators: list[ValidatorsPart] | None = None
 
 
-@router.get("/v1/trust", summary="A trust root, as this gateway has it")
+@router.get("/v1/trust", summary="A trust root, as this gateway has it", response_model_exclude_unset=True)
 def trust(house: House_) -> TrustOut:
     """What ``landbridge verify --trust`` takes. Compare it with what was published elsewhere before you rely
     on it: a gateway cannot vouch for itself."""
     independent = house.settings.independent_chain and not house.settings.embedded
+    known = {"validators": house.validators} if house.validators else {}
     return TrustOut(
         trust="landbridge/trust/1",
         chain=chain_part(house),
         confirmations=house.settings.confirmations if independent else None,
         max_age=86_400,
+        **known,
     )
 
 

@@ -1,4 +1,4 @@
-"""The shared vectors of sealed bundles (tests/vectors/bundles): read with no network, each check as expected."""
+"""The shared vectors of sealed bundles (tests/vectors/bundles), read with no network."""
 
 from __future__ import annotations
 
