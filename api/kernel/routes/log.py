@@ -11,10 +11,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlmodel import col, select
+from starlette.concurrency import run_in_threadpool
 
 from api.kernel.auth import Principal
 from api.kernel.deps import TOKEN_SHOWN, House_, KnownCaller, known_caller
 from api.kernel.heads import Heads, Seen
+from api.kernel.house import House
 from api.kernel.routes.common import NotFoundError, read_body
 from api.kernel.schemas import HeadOut, InclusionIn, LeafOut, ProofOut, VerifiedOut
 from chain.db import reading

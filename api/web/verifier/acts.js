@@ -21,6 +21,10 @@
   };
 
   const hash = (text) => lb.keccak(lb.utf8(text));
+  const TYPE_HASHES = new Map(Object.entries(FIELDS).map(([name, fields]) => {
+    const members = [...HEAD, ...fields].map(([member, kind]) => `${kind} ${member}`);
+    return [name, hash(`${name}(${members.join(",")})`)];
+  }));
 
   // One 32-byte word of EIP-712's encodeData; null where the type cannot hold the value.
   function encoded(value, type) {
@@ -36,9 +40,8 @@
   function act(name, bill, message) {
     if (!lb.own(FIELDS, name)) return null;
     const members = [...HEAD, ...FIELDS[name]];
-    const type = `${name}(${members.map(([member, kind]) => `${kind} ${member}`).join(",")})`;
     if (Object.keys(message).length !== members.length - 1) return null;
-    const words = [hash(type)];
+    const words = [TYPE_HASHES.get(name)];
     for (const [member, kind] of members) {
       if (member !== "bill" && !lb.own(message, member)) return null;
       const word = encoded(member === "bill" ? bill : message[member], kind);

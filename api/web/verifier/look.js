@@ -9,15 +9,17 @@
   const NOTHING = new Uint8Array(32);
 
   // The acts as they were signed, each with its digest; null for one that is none.
-  function actsOf(bundle) {
+  async function actsOf(bundle, pause) {
     const contract = bundle.chain.contracts.RailBills ?? `0x${"00".repeat(20)}`;
     const domain = lb.billsDomain(bundle.chain.id, contract);
-    return bundle.acts.map((part) => {
+    const acts = [];
+    for (const [at, part] of bundle.acts.entries()) {
+      await pause("reading", at, bundle.acts.length);
       const act = lb.act(part.act, bundle.bill, part.message);
-      if (act === null) return null;
-      const digest = lb.actDigest(act, domain);
-      return { ...act, digest, entry: lb.actEntry(contract, digest) };
-    });
+      const digest = act && lb.actDigest(act, domain);
+      acts.push(act && { ...act, digest, entry: lb.actEntry(contract, digest) });
+    }
+    return acts;
   }
 
   // Whose act it is: the parties that must have signed it, in their order.

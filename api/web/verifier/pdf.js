@@ -121,12 +121,12 @@
     async resolve(value) {
       for (let hops = 0; isReference(value); hops++) {
         if (hops > 8) broken();
-        value = (await this.fetch(value.ref)).value;
+        value = (await this.objectOf(value.ref)).value;
       }
       return value;
     }
 
-    async fetch(number) {
+    async objectOf(number) {
       if (!this.objects.has(number)) {
         if (this.objects.size >= MAX_FETCHED) broken();
         const place = this.places.get(number);
@@ -263,7 +263,7 @@
       for (const key of keys) {
         if (text(await this.resolve(file.get(key))) !== NAME) refuse("paper-attachment-other");
       }
-      const { value, content } = await this.fetch(stream);
+      const { value, content } = await this.objectOf(stream);
       if (content === null || !isName(value.get("Subtype"), KIND)) refuse("paper-attachment-other");
       if (value.has("DecodeParms") || Array.isArray(value.get("Filter"))) broken();
       return this.unpacked(value, content, MAX_BUNDLE, "paper-attachment-too-large");

@@ -5,7 +5,7 @@
 (function (lb) {
   const MAX_BYTES = 10 << 20, DEPTH = 48;
 
-  async function readBundle(data) {
+  async function readBundle(data, pause = async () => {}) {
     if (data.length > MAX_BYTES) throw new lb.Refusal("bundle-too-large");
     const refuse = (reason, detail) => { throw new lb.Refusal("bundle-malformed", reason, detail); };
     let content;
@@ -14,10 +14,13 @@
     } catch (error) {
       refuse(error instanceof lb.Refusal ? error.code : "json");
     }
+    await pause("reading", 0, 0);
     if (!lb.equal(lb.canonical(content), data)) refuse("canonical");
+    await pause("reading", 0, 0);
     if (!lb.isObject(content) || content.bundle !== "landbridge/bundle/1") refuse("form");
     const { digest, ...rest } = content;
     if (digest !== `0x${lb.hex(await lb.sha256(lb.canonical(rest)))}`) refuse("digest");
+    await pause("reading", 0, 0);
     const shape = content.kind === "bill" ? lb.shapes.bill : lb.shapes.evidence;
     const wrong = shape(content);
     if (wrong) refuse("shape", wrong.join("/").slice(0, 200));

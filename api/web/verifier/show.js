@@ -39,6 +39,10 @@
 
     const resultOf = (name) => (answer.checks.find((one) => one.name === name) ?? { result: "unknown" }).result;
 
+    // Checks by name, each with what came of it and a way to where it stands.
+    const named = (some, more = "") => element("ul", { class: `reasons ${more}` }, ...some.map(({ name, result }) => element("li", {},
+      badge(result), " ", element("a", { href: `#check-${name}` }, word(`check-${name}`)))));
+
     function verdict() {
       const { refusal, verdict: result, reasons, policy } = answer;
       // A verdict that fails only for what could not be looked at says so, and passes no more for that.
@@ -58,9 +62,11 @@
         body.append(element("p", {}, word("pass-more", { count: policy.required.length })));
       } else {
         body.append(element("p", {}, word(`${kind}-more`, { count: reasons.length, all: policy.required.length })));
-        body.append(element("ul", { class: "reasons" }, ...reasons.map((name) => element("li", {},
-          badge(resultOf(name)), " ", element("a", { href: `#check-${name}` }, word(`check-${name}`))))));
+        body.append(named(reasons.map((name) => ({ name, result: resultOf(name) }))));
       }
+      const beside = refusal ? [] : answer.checks.filter(({ name, result: came }) =>
+        came !== "pass" && !policy.required.includes(name));
+      if (beside.length > 0) body.append(element("p", { class: "beside" }, word("beside")), named(beside, "also"));
       banner.append(body);
       banner.append(circumstances());
       return banner;

@@ -28,14 +28,14 @@
     const trust = trustFile ? lb.readTrust(trustFile) : null;
     let bundle;
     try {
-      bundle = await lb.readBundle(raw);
+      bundle = await lb.readBundle(raw, pause);
     } catch (error) {
       if (!(error instanceof lb.Refusal) || !error.code.startsWith("bundle-")) throw error;
       answer.refusal = { code: error.code, reason: error.reason, detail: error.detail };
       conclude(answer, "bill", lb.unreadable("bill"), pdf);
       return;
     }
-    const acts = bundle.kind === "bill" ? lb.actsOf(bundle) : [];
+    const acts = bundle.kind === "bill" ? await lb.actsOf(bundle, pause) : [];
     const seen = await look(bundle, acts, trust, node, pause);
     const seconds = now ?? Math.floor(Date.now() / 1000);
     const checks = await lb.makeChecks(bundle, acts, { trust, seen, holder, now: seconds, pause });
