@@ -15,6 +15,7 @@ import uvicorn
 
 from api.app import create_app
 from tests.integration.gateway import EVIDENCE, problem
+from tests.ports import free_port
 from tests.unit.api.domains.bills.test_document_checks import TODAY, wrong
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "bills"
@@ -471,22 +472,21 @@ def test_each_refusal_is_told_in_the_language_asked(gateway, code):
 def port(gateway):
     """The same house behind a real server."""
     app = create_app(gateway.house.settings, house=gateway.house)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
+    number = free_port()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=number, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
+        assert thread.is_alive(), "the server ended at its start"
         time.sleep(0.02)
     yield number
     server.should_exit = True
-    thread.join(20)
+    thread.join(60)
 
 
 def _raw(port, head, pieces):
     """Send bytes as they are; gives the answer's status and JSON."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(head.encode())
         try:
             for piece in pieces:
@@ -521,10 +521,9 @@ def _head(gateway, *lines):
 def test_a_body_that_says_it_is_too_large_is_refused_unread(gateway, port):
     limit = gateway.house.settings.max_body
     with gateway.nothing_changes():
-        began = time.monotonic()
+        # No body is sent: whoever waited for it would never answer.
         status, body, _ = _raw(port, _head(gateway, f"Content-Length: {limit + 1}", "Connection: close"), [])
         assert (status, body["code"], body["params"]) == (413, "request-too-large", {"limit": limit})
-        assert time.monotonic() - began < 10
 
 
 def test_a_body_in_pieces_without_a_length_is_refused_at_the_limit(gateway, port):
