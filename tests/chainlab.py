@@ -340,7 +340,7 @@ def settle(worker: Relayer | Indexer) -> None:
     raise AssertionError("it finds no end")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come"

@@ -56,7 +56,7 @@ def cli(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
 
 
 def spawn(
-    *arguments: object, env: Mapping[str, str] | None = None, stdin: bytes | None = None, timeout: float = 120
+    *arguments: object, env: Mapping[str, str] | None = None, stdin: bytes | None = None, timeout: float = 240
 ) -> Result:
     """Run a command in a process of its own."""
     done = subprocess.run(
@@ -114,7 +114,7 @@ class Gateway:
         """End it, and give its exit code."""
         assert self.process is not None
         self.process.send_signal(how)
-        code = self.process.wait(40)
+        code = self.process.wait(90)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code

@@ -21,7 +21,8 @@ from chain import outbox
 from chain.db import reading
 from tests.bench import limits
 from tests.bench.house import Desk, House, own_desk
-from tests.integration.live import ROOT, free_port
+from tests.integration.live import ROOT
+from tests.ports import free_port
 
 
 @dataclass

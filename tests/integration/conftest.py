@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -20,16 +19,12 @@ import uvicorn
 from chain.node import Node
 from chain.rpcserver import rpc_app
 from tests.integration.gateway import full_bill, gateway  # noqa: F401 - fixtures for all of this folder
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CHAIN_ID = 20777
-
-
-def free_port() -> int:
-    """A port that nothing listens on just now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+PATIENCE = 60
+"""Seconds that a process may take on a busy machine; nothing is proven by them."""
 
 
 def find_anvil() -> Path:
@@ -80,7 +75,8 @@ class Anvil:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for _ in range(200):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             try:
                 self.rpc("eth_chainId")
                 return
@@ -109,14 +105,14 @@ class Anvil:
     def rpc(self, method: str, *params: Any) -> Any:
         """One call, past all code under test."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        answer = httpx.post(self.url, json=body, timeout=30, trust_env=False).json()
+        answer = httpx.post(self.url, json=body, timeout=PATIENCE, trust_env=False).json()
         assert "error" not in answer, answer["error"]
         return answer["result"]
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(20)
+            self._process.wait(PATIENCE)
             self._process = None
 
 
@@ -134,15 +130,17 @@ class Served:
 
     def __enter__(self) -> Served:
         self._thread.start()
-        for _ in range(200):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             if self._server.started:
                 return self
+            assert self._thread.is_alive(), "the server ended at its start"
             time.sleep(0.05)
         raise AssertionError("the server does not start")
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
 
 
 @pytest.fixture

@@ -47,6 +47,9 @@ ALL = ("read", "write", "sign", "tokens")
 ENTRUSTED = ("carrier", "rival", "bank", "importer", "stranger")
 OWN_KEYS = ("haulier", "owner")
 CARRIERS = ("carrier", "rival", "haulier")
+PATIENCE = 90
+"""Seconds that anything may take to come on a busy machine; nothing is proven by them."""
+WAIT = f"wait={PATIENCE}"
 
 
 @dataclass
@@ -124,14 +127,14 @@ class Gateway:
     def sign(self, who: str, act: str, subject: str, **fields: Any) -> Response:
         """Have the gateway sign for a party, and wait."""
         body = {"room": "bills", "act": act, "subject": subject, "fields": fields}
-        return self.post(who, "/v1/intents/sign", body, prefer="wait=20")
+        return self.post(who, "/v1/intents/sign", body, prefer=WAIT)
 
     def done(self, answer: Response) -> dict[str, Any]:
         """The act took effect; it is waited for if need be."""
         assert answer.status_code in (200, 202), answer.text
         found: dict[str, Any] = answer.json()
         if found["status"] in ("pending", "sent"):
-            found = self.get("operator", f"/v1/intents/{found['id']}", wait=20).json()
+            found = self.get("operator", f"/v1/intents/{found['id']}", wait=PATIENCE).json()
         assert (found["status"] in ("mined", "done"), found["reason"]) == (True, None), found
         return found
 
@@ -182,7 +185,7 @@ class Gateway:
         act = self.act("Issue", bill, sequence=0, note=note, holder=self.party(holder), toOrder=to_order)
         signer = self.members[issuer].signer
         assert signer is not None
-        self.done(self.submit(issuer, act, signer, prefer="wait=20"))
+        self.done(self.submit(issuer, act, signer, prefer=WAIT))
         return bill
 
     def document(
@@ -244,7 +247,7 @@ class Gateway:
         self, name: str, admission: str, signer: KeySigner | None = None, reader: PrivateKey | None = None
     ) -> Member:
         """Wait for an admission and give the party a token of every scope."""
-        found = self.get("operator", f"/v1/intents/{admission}", wait=20).json()
+        found = self.get("operator", f"/v1/intents/{admission}", wait=PATIENCE).json()
         assert found["status"] in ("mined", "done"), found
         (party,) = self.get("operator", "/v1/parties", profile=found["subject"]).json()
         headers = self.token_of(party["party"], *ALL)
@@ -270,7 +273,7 @@ class Gateway:
 
     def settle(self) -> None:
         """Wait until nothing is under way."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             counts = self._under_way() or self._log_under_way() or self._scrub_under_way()
             if not counts and self.house.indexer.height >= self.house.chain.block_number():
@@ -334,7 +337,7 @@ def problem(answer: Response, status: int, code: str) -> dict[str, Any]:
 @contextmanager
 def open_gateway(folder: Path, **settings: Any) -> Iterator[Gateway]:
     """A gateway on a data folder, without members."""
-    app = create_app(Settings(data_dir=folder, **settings))
+    app = create_app(Settings(data_dir=folder, **({"wait_limit": PATIENCE} | settings)))
     with TestClient(app, raise_server_exceptions=True) as client:
         house: House = app.state.house
         token, row = auth.issue(
@@ -375,6 +378,8 @@ def full_bill(gateway: Gateway) -> dict[str, Any]:
 __all__ = [
     "ALL",
     "EVIDENCE",
+    "PATIENCE",
+    "WAIT",
     "Gateway",
     "Member",
     "Profile",

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,15 +22,12 @@ from typing import Any
 
 import httpx
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 EVIDENCE = "0x" + "5a" * 32
-
-
-def free_port() -> int:
-    """A port that nothing listens on just now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+PATIENCE = 90
+"""Seconds that anything may take to come on a busy machine; nothing is proven by them."""
 
 
 class Gateway:
@@ -47,7 +43,7 @@ class Gateway:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder.parent / f"{folder.name}.log"
         self.clock = folder.parent / f"{folder.name}.clock"
-        self.settings = {"data_dir": str(folder), "port": str(self.port)} | {
+        self.settings = {"data_dir": str(folder), "port": str(self.port), "wait_limit": str(PATIENCE)} | {
             name: str(value) for name, value in settings.items()
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,7 +71,7 @@ class Gateway:
         if wait:
             self.wait_alive()
 
-    def wait_alive(self, seconds: float = 60) -> None:
+    def wait_alive(self, seconds: float = PATIENCE) -> None:
         """Wait until it answers."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -109,7 +105,7 @@ class Gateway:
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(60)
+            self._process.wait(PATIENCE)
             self._process = None
 
     def last_words(self) -> str:
@@ -160,12 +156,12 @@ class Gateway:
 
     def parts(self) -> dict[str, str]:
         """What /ready says of each part: empty, or the code of what is wrong."""
-        answer = httpx.get(f"{self.url}/ready", timeout=30, trust_env=False)
+        answer = httpx.get(f"{self.url}/ready", timeout=PATIENCE, trust_env=False)
         body = answer.json()
         assert (answer.status_code == 200) is body["ready"]
         return {part["part"]: "" if part["ok"] else part["code"] for part in body["parts"]}
 
-    def until(self, question: Callable[[], Any], seconds: float = 30) -> Any:
+    def until(self, question: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Ask again and again until the answer is true; give it."""
         end = time.monotonic() + seconds
         while True:
@@ -181,7 +177,7 @@ class Client:
 
     def __init__(self, url: str, token: str) -> None:
         self.http = httpx.Client(
-            base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=60, trust_env=False
+            base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=2 * PATIENCE, trust_env=False
         )
 
     def get(self, path: str, **parameters: Any) -> Any:
@@ -197,7 +193,7 @@ class Client:
             headers["prefer"] = f"wait={wait:.0f}"
         return self.http.post(path, json=body, headers=headers)
 
-    def act(self, name: str, bill: str, *, wait: float = 20, **fields: Any) -> dict[str, Any]:
+    def act(self, name: str, bill: str, *, wait: float = PATIENCE, **fields: Any) -> dict[str, Any]:
         """Have the entrusted key sign an act; it is taken, and with ``wait`` mined."""
         answer = self.try_act(name, bill, wait=wait, **fields)
         assert answer.status_code == (200 if wait else 202), (name, answer.status_code, answer.text)
@@ -218,7 +214,7 @@ class Client:
     def settled(self, answer: httpx.Response) -> dict[str, Any]:
         """The act of an answer, once it is mined."""
         assert answer.status_code in (200, 202), (answer.status_code, answer.text)
-        return dict(self.get(f"/v1/intents/{answer.json()['id']}", wait=30))
+        return dict(self.get(f"/v1/intents/{answer.json()['id']}", wait=PATIENCE))
 
     def claim(self, bill: str) -> dict[str, Any]:
         """What anybody needs who is to verify a bill: its document with the seed."""

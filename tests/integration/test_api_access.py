@@ -18,7 +18,7 @@ from chain.db import reading
 from chain.digests import Seed, document_digest
 from chain.intents import keccak
 from chain.signers import KeySigner
-from tests.integration.gateway import EVIDENCE, problem
+from tests.integration.gateway import EVIDENCE, WAIT, problem
 from vault.blobs import BlobStore
 from vault.documents import SealedDocument, open_document
 from vault.keys import PrivateKey, unwrap, wrap
@@ -350,7 +350,7 @@ def test_a_party_that_took_its_key_home_is_signed_for_no_more(gateway):
         message = prepared["typed_data"]["message"]
         wish["fields"] = fields | {name: message[name] for name in ("sequence", "deadline")}
         wish["cosignatures"] = ["0x" + new.sign(bytes.fromhex(prepared["digest"][2:])).rsv.hex()]
-        gateway.done(gateway.post("leaver", "/v1/intents/sign", wish, prefer="wait=20"))
+        gateway.done(gateway.post("leaver", "/v1/intents/sign", wish, prefer=WAIT))
         with gateway.nothing_changes():
             problem(gateway.sign("leaver", "Surrender", bill), 409, "not-custodial")
         gateway.done(gateway.submit("leaver", gateway.act("Surrender", bill), new))

@@ -13,7 +13,7 @@ from api.kernel import transaction
 from api.kernel.tables import AnsweredRequest, DocumentRow, TokenRow
 from chain.db import reading
 from chain.tables import OutboxRow
-from tests.integration.gateway import problem
+from tests.integration.gateway import WAIT, problem
 
 
 def _count(gateway, table):
@@ -89,10 +89,10 @@ def test_an_act_signed_once_whatever_the_client_repeats(gateway):
     bill = gateway.quick_bill(holder="importer")
     body = {"room": "bills", "act": "Surrender", "subject": bill, "fields": {}}
     key = _key()
-    first = gateway.post("importer", "/v1/intents/sign", body, idempotency_key=key, prefer="wait=20")
+    first = gateway.post("importer", "/v1/intents/sign", body, idempotency_key=key, prefer=WAIT)
     assert (first.status_code, first.json()["status"]) == (200, "done") or first.json()["status"] == "mined"
     with gateway.nothing_changes():
-        again = gateway.post("importer", "/v1/intents/sign", body, idempotency_key=key, prefer="wait=20")
+        again = gateway.post("importer", "/v1/intents/sign", body, idempotency_key=key, prefer=WAIT)
         plain = gateway.post("importer", "/v1/intents/sign", body, idempotency_key=key)
     assert (again.status_code, again.json()) == (first.status_code, first.json())
     assert plain.json() == first.json()
@@ -105,7 +105,7 @@ def test_a_repeat_that_overtook_the_first_answer_gets_it_all_the_same(gateway, m
     bill = gateway.quick_bill(holder="importer")
     body = {"room": "bills", "act": "Surrender", "subject": bill, "fields": {}}
     key, real = _key(), transaction._known
-    first = gateway.post("importer", "/v1/intents/sign", body, idempotency_key=key, prefer="wait=20")
+    first = gateway.post("importer", "/v1/intents/sign", body, idempotency_key=key, prefer=WAIT)
     asked = []
 
     def late(*arguments):

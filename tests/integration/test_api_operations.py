@@ -15,7 +15,7 @@ from chain.client import Chain
 from chain.db import reading
 from chain.node import NodeDownError, NodeHungError, NodeRefusedError, NodeStorageError
 from tests.chainlab import SwitchedNode
-from tests.integration.gateway import EVIDENCE, problem
+from tests.integration.gateway import EVIDENCE, PATIENCE, problem
 
 PARTS = ["database", "storage", "node", "relayer", "indexer", "log", "scrubber"]
 
@@ -53,7 +53,8 @@ def _ready(gateway):
 
 
 def _until(gateway, expected):
-    for _ in range(200):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         found = _ready(gateway)
         if found == expected:
             return

@@ -32,7 +32,7 @@ from api.kernel.checks import Result, judge
 from chain.canonical import canonical, parse
 from chain.errors import LandbridgeError
 from tests.clilab import cli
-from tests.integration.gateway import Gateway, problem
+from tests.integration.gateway import WAIT, Gateway, problem
 
 HIDDEN = ("/bill/number", "/issuer/party")
 
@@ -330,7 +330,7 @@ def test_a_bundle_as_large_as_they_come_fails_by_name(case):
 def test_evidence_has_a_bundle_of_its_own(case):
     gateway = case.gateway
     body = {"type": "delivery-record/1", "digest": "0x" + "5a" * 32}
-    leaf = gateway.post("carrier", "/v1/evidence", body, prefer="wait=20").json()["leaf"]
+    leaf = gateway.post("carrier", "/v1/evidence", body, prefer=WAIT).json()["leaf"]
     answer = gateway.get("carrier", f"/v1/evidence/{leaf}/bundle")
     bundle = read_bundle(answer.content, EvidenceBundle)
     on_chain = look_at_chain(gateway.house.chain, bundle.chain)

@@ -130,6 +130,6 @@ def test_it_serves_after_the_story(tmp_path: Path) -> None:
     assert httpx.get(f"{url}/docs", trust_env=False).status_code == 200
     assert "landbridge_indexed_block" in httpx.get(f"{url}/metrics", trust_env=False).text
     process.send_signal(signal.SIGTERM)
-    assert process.wait(40) == 0
+    assert process.wait(90) == 0
     assert process.stdout.read() == b""
     process.stdout.close()

@@ -26,8 +26,9 @@ from chain.intents import Act, Domain
 from chain.node import open_node
 from chain.signers import KeySigner
 from tests.clilab import ROOT, Gateway, clean, cli, spawn
-from tests.integration.conftest import CHAIN_ID, Anvil, free_port
+from tests.integration.conftest import CHAIN_ID, Anvil
 from tests.nodelab import RICH
+from tests.ports import free_port
 
 ADMIT = next(act for act in PARTY_ACTS if act.name == "Admit")
 DIGEST = "0x" + "5a" * 32
@@ -226,7 +227,7 @@ def test_interrupted() -> None:
     connection, _ = listener.accept()
     connection.recv(1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == b""
     assert b"Traceback" not in err
@@ -330,7 +331,7 @@ def test_a_gateway_sees_what_went_past_it(tmp_path: Path) -> None:
     code, document = _submit(tmp_path / "twice.json", f"embedded:{folder / 'chain.db'}")
     assert (code, document["sent"]["status"]) == (0, "done")
     with Gateway(folder) as gateway:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         keys: list[str] = []
         while new["address"] not in keys and time.monotonic() < end:
             shown = cli("party", "show", party, "--gateway", gateway.url, "--token-file", token, "--json")

@@ -22,9 +22,10 @@ from api.kernel.tables import AnsweredRequest, DocumentRow
 from chain.db import reading
 from chain.tables import OutboxRow
 from tests.integration.conftest import Anvil
-from tests.integration.live import EVIDENCE, Client, Gateway, Story
+from tests.integration.live import EVIDENCE, PATIENCE, Client, Gateway, Story
 
-NODE_SECONDS = 2.0
+NODE_SECONDS = 5.0
+"""How long the gateway waits for its node: much longer than for anything else, also on a busy machine."""
 
 
 @contextmanager
@@ -102,7 +103,7 @@ def in_flight(anvil: Any, story: Story, bill: str) -> str:
     anvil.rpc("evm_setAutomine", False)
     intent = story.clients[2].act("Transfer", bill, to=3, wait=0)["id"]
     client = story.clients[2]
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while client.status(intent)["status"] != "sent":
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -111,7 +112,7 @@ def in_flight(anvil: Any, story: Story, bill: str) -> str:
 
 def done(client: Client, intent: str, gateway: Gateway) -> dict[str, Any]:
     """The act, once it is done."""
-    gateway.until(lambda: client.status(intent)["status"] == "done", 40)
+    gateway.until(lambda: client.status(intent)["status"] == "done")
     return client.status(intent)
 
 
@@ -167,8 +168,8 @@ def test_a_node_that_hangs_is_named_in_time(on_anvil: tuple[Gateway, Any, Story]
         # Meanwhile what needs no chain is served.
         made = story.operator.post("/v1/tokens", {"scopes": ["operate"], "label": "another"})
         assert made.status_code == 201, made.text
+        assert not answers  # nobody waits for the node with the database's lock in hand
         assert story.clients[2].get(f"/v1/bills/{bill}")["holder"] == 2
-        assert made.elapsed.total_seconds() < NODE_SECONDS  # nobody waits with the database's lock in hand
         for asker in askers:
             asker.join()
         for answer in answers:
@@ -287,17 +288,28 @@ def _free(disk: Path) -> int:
     return room.f_bavail * room.f_frsize
 
 
-def to_and_fro(story: Story, bill: str) -> Callable[[], httpx.Response]:
-    """Transfers of a bill from one holder to the other and back."""
-    holders = [2, 3]
+def to_and_fro(gateway: Gateway, story: Story, bill: str) -> Callable[[], httpx.Response | None]:
+    """Transfers of a bill from one holder to the other and back, each once the one before is mined; none
+    while that one waits for a part that finds no room."""
+    holders, last = [2, 3], [""]
 
-    def attempt() -> httpx.Response:
-        answer = story.clients[holders[0]].try_act("Transfer", bill, to=holders[1], wait=10)
+    def is_mined() -> bool:
+        return not last[0] or story.carrier.status(last[0])["status"] in ("mined", "done")
+
+    def attempt() -> httpx.Response | None:
+        gateway.until(lambda: is_mined() or gateway.parts()["relayer"])
+        if not is_mined():
+            return None
+        answer = story.clients[holders[0]].try_act("Transfer", bill, to=holders[1], wait=2)
         if answer.status_code < 400:
             holders.reverse()
+            last[0] = answer.json()["id"]
         return answer
 
     return attempt
+
+
+_LONG_TOKEN = {"scopes": ["operate"], "label": "x" * 200}
 
 
 def all_done(gateway: Gateway, story: Story, bill: str, taken: list[str]) -> None:
@@ -312,22 +324,29 @@ def test_a_full_disk_under_the_database(embedded: Disks) -> None:
     gateway, story = embedded.gateway, embedded.story
     bill = story.issued()
     before = count(gateway, OutboxRow)
-    transfer = to_and_fro(story, bill)
+    transfer = to_and_fro(gateway, story, bill)
     taken: list[str] = []
     with full(embedded.database, leave=40_000):
         for _ in range(400):  # what room the files have in themselves is used first
             answer = transfer()
-            if answer.status_code >= 400:
+            if answer is None or answer.status_code >= 400:
                 break
             taken.append(answer.json()["id"])
-        refused(answer, 507, "storage-full")
+        else:
+            raise AssertionError("the disk was never full")
+        if answer is not None:
+            refused(answer, 507, "storage-full")
         with full(embedded.database):
-            refused(transfer(), 507, "storage-full")
+            answer = transfer()
+            while answer is None or answer.status_code == 201:  # an act waits: another write tells the same
+                answer = story.operator.post("/v1/tokens", _LONG_TOKEN)
+            refused(answer, 507, "storage-full")
             assert story.carrier.get(f"/v1/bills/{bill}")["live"]  # it can be read
             gateway.kill()
     gateway.start()
     assert count(gateway, OutboxRow) == before + len(taken)
     answer = transfer()
+    assert answer is not None
     assert answer.status_code in (200, 202), answer.text
     all_done(gateway, story, bill, [*taken, answer.json()["id"]])
     is_well(gateway)
@@ -358,13 +377,11 @@ def test_a_full_disk_under_the_embedded_chain(embedded: Disks) -> None:
         assert gateway.parts()["storage"] == "storage-full"
         name = {"name": "Nobody", "name_zh": "无", "country": "CN"}
         refused(story.operator.post("/v1/parties", name), 507, "storage-full")  # its keys find no room
-        for _ in range(400):  # what room the file has in itself is used first
+        end = time.monotonic() + PATIENCE
+        while gateway.parts()["relayer"] != "node-storage":  # what room the file has in itself is used first
+            assert time.monotonic() < end
             giver, taker = (3, 2) if len(taken) % 2 else (2, 3)
             taken.append(story.clients[giver].act("Transfer", bill, to=taker, wait=0)["id"])
-            time.sleep(0.01)
-            if gateway.parts()["relayer"] == "node-storage":
-                break
-        assert gateway.parts()["relayer"] == "node-storage"
         # Taken and durable, for the database lies elsewhere; it waits.
         assert story.carrier.status(taken[-1])["status"] in ("pending", "sent")
     all_done(gateway, story, bill, taken)

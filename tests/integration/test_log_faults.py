@@ -31,14 +31,12 @@ from chain.entries import EVIDENCE, evidence_entry
 from chain.log import Log
 from chain.merkle import Tree, leaf_hash
 from chain.tables import LeafRow
-from tests.integration.live import Client, Gateway, Story
+from tests.integration.live import PATIENCE, Client, Gateway, Story
 from tests.integration.test_gateway_faults import full, gateway_on_anvil, is_well, refused, small_disk
 
 CHAIN_ID = 20777
 KILLS = int(os.environ.get("LANDBRIDGE_KILLS", "4"))
 WORKERS = 6
-PATIENCE = 90
-"""Seconds that a gateway may take to come round on a busy machine."""
 
 
 def wish() -> dict[str, str]:
@@ -160,7 +158,7 @@ def heads_on_chain(gateway: Gateway) -> list[tuple[int, bytes]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300 + 20 * KILLS)
+@pytest.mark.timeout(600 + 20 * KILLS)
 def test_killed_at_random_instants_under_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seed = int(os.environ.get("LANDBRIDGE_SEED", random.randrange(1 << 32)))
     dice, folder = random.Random(seed), tmp_path / "gateway"

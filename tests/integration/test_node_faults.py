@@ -24,8 +24,9 @@ import pytest
 from chain.client import Chain
 from chain.embedded import EmbeddedNode
 from chain.node import HttpNode, NodeDownError, NodeHungError, NodeRefusedError, WrongChainError, open_node
-from tests.integration.conftest import CHAIN_ID, Anvil, Served, free_port
+from tests.integration.conftest import CHAIN_ID, Anvil, Served
 from tests.nodelab import Account, deploy, mined, word
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("LANDBRIDGE_KILLS", "10"))
@@ -122,13 +123,13 @@ def test_an_address_that_leads_nowhere(url: str) -> None:
 
 
 def test_a_node_that_hangs() -> None:
-    with accepting(lambda connection: time.sleep(20)) as url:
+    with accepting(lambda connection: time.sleep(30)) as url:
         node = connect(url, timeout=0.5)
         start = time.monotonic()
         with pytest.raises(NodeHungError) as caught:
             node.rpc("eth_blockNumber", [])
         assert caught.value.code == "node-hung"
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 15  # by its own limit, long before the node lets go
         node.close()
 
 
@@ -136,7 +137,7 @@ def test_a_node_that_drips() -> None:
     def drip(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-        for _ in range(200):
+        for _ in range(300):
             connection.sendall(b" ")
             time.sleep(0.1)
 
@@ -145,7 +146,7 @@ def test_a_node_that_drips() -> None:
         start = time.monotonic()
         with pytest.raises(NodeHungError):
             node.rpc("eth_blockNumber", [])
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 15
         node.close()
 
 

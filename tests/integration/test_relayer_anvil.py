@@ -119,7 +119,7 @@ def test_acts_are_carried_by_threads(setting: Setting) -> None:
     relayer.wake()
     wait_until(lambda: set(setting.statuses(rows)) == {"done"})
     wait_until(lambda: setting.statuses(refused) == ["refused"])
-    assert indexer.wait_for(setting.registry.chain.block_number(), timeout=20)
+    assert indexer.wait_for(setting.registry.chain.block_number(), timeout=60)
     setting.check_tables()
     assert setting.registry.chain.nonce(RELAYER.address) == len(setting.transactions())
 
@@ -167,7 +167,7 @@ class TestReorganisations:
                 setting.anvil.reorg(3)
         wait_until(lambda: set(setting.statuses(rows)) == {"done"}, 60)
         setting.anvil.rpc("anvil_mine", "0x1")
-        assert indexer.wait_for(setting.registry.chain.block_number(), timeout=20)
+        assert indexer.wait_for(setting.registry.chain.block_number(), timeout=60)
         wait_until(lambda: set(setting.statuses(rows)) == {"done"}, 60)
         setting.check_tables()
         assert [setting.registry.sequence(bill(number)) for number in range(12)] == [3] * 12
@@ -203,7 +203,7 @@ class TestPrices:
         rows = setting.enqueue(issue(1))
         price = setting.registry.chain.gas_price()
         setting.anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(price * 3))
-        wait_until(lambda: relayer.tick() or setting.statuses(rows) == ["done"], 10)
+        wait_until(lambda: relayer.tick() or setting.statuses(rows) == ["done"])
         settle(relayer)
         setting.anvil.rpc("anvil_mine", "0x1")
         settle(relayer)
@@ -231,7 +231,7 @@ class TestNonces:
         setting.registry.send(RELAYER, STRANGER.address, b"", gas=21_000, gasPrice=price * 3)
         setting.anvil.rpc("evm_setAutomine", True)
         setting.anvil.rpc("anvil_mine", "0x1")
-        wait_until(lambda: relayer.tick() or setting.statuses(rows) == ["done", "done"], 10)
+        wait_until(lambda: relayer.tick() or setting.statuses(rows) == ["done", "done"])
         settle(relayer)
         assert [row.status for row in setting.transactions()] == ["lost", "final"]
         assert setting.registry.sequence(bill(1)) == 2
@@ -260,7 +260,7 @@ class TestNodes:
         before = setting.enqueue(*history(1, 2))
         relayer.wake()
         wait_until(lambda: setting.statuses(before) == ["done", "done"])
-        assert indexer.wait_for(setting.registry.chain.block_number(), timeout=20)
+        assert indexer.wait_for(setting.registry.chain.block_number(), timeout=60)
         setting.anvil.stop()
         setting.anvil.start()
         lost = setting.enqueue(transfer(1, 2))
@@ -277,11 +277,11 @@ class TestNodes:
         wait_until(lambda: setting.statuses([*before, *lost, *during]) == ["done"] * 4, 60)
         assert setting.registry.sequence(bill(1)) == 4
         wait_until(lambda: relayer.health.ok and indexer.health.ok)
-        assert indexer.wait_for(setting.registry.chain.block_number(), timeout=20)
+        assert indexer.wait_for(setting.registry.chain.block_number(), timeout=60)
         setting.check_tables()
 
     def test_hung(self, anvil: Any, make_setting: Callable[..., Setting]) -> None:
-        setting = make_setting(anvil, timeout=3.0)
+        setting = make_setting(anvil, timeout=8.0)
         relayer = setting.relayer(resend_after=0.5)
         relayer.start()
         settled = setting.enqueue(issue(1))
@@ -297,7 +297,7 @@ class TestNodes:
             # Writers of the database are not held up meanwhile.
             began = time.monotonic()
             setting.enqueue(issue(2))
-            assert time.monotonic() - began < 1.5
+            assert time.monotonic() - began < 4  # half of what one call waits for the node
         finally:
             process.send_signal(signal.SIGCONT)
         wait_until(lambda: setting.statuses(rows) == ["done"])
@@ -310,7 +310,7 @@ class TestNodes:
         rows = setting.enqueue(issue(1))
         relayer.wake()
         wait_until(lambda: setting.statuses(rows) == ["done"])
-        assert indexer.wait_for(setting.registry.chain.block_number(), timeout=20)
+        assert indexer.wait_for(setting.registry.chain.block_number(), timeout=60)
         setting.anvil.kill()
         setting.anvil.state.unlink(missing_ok=True)
         setting.anvil.start()

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from chain.merkle import Tree
-from tests.integration.gateway import Gateway, open_gateway, problem
+from tests.integration.gateway import PATIENCE, WAIT, Gateway, open_gateway, problem
 
 SCRUBBER = "/v1/operations/scrubber"
 
@@ -57,7 +57,7 @@ def stored(place: Gateway) -> tuple[str, Path]:
 def evidence(place: Gateway) -> dict[str, Any]:
     """Evidence that is anchored."""
     body = {"type": "delivery-record/1", "digest": "0x" + secrets.token_hex(32)}
-    told: dict[str, Any] = place.post("carrier", "/v1/evidence", body, prefer="wait=30").json()
+    told: dict[str, Any] = place.post("carrier", "/v1/evidence", body, prefer=WAIT).json()
     assert told["status"] in ("anchored", "final"), told
     return told
 
@@ -279,7 +279,7 @@ def test_a_tile_that_was_altered_is_named_proves_nothing_and_is_not_sealed_over(
         now = bytes(sql(place, 'SELECT hashes FROM log_tiles WHERE level = 0 AND "index" = 0').scalar_one())
         repaired = hashes[:1] + now[1:]
         sql(place, 'UPDATE log_tiles SET hashes = :own WHERE level = 0 AND "index" = 0', own=repaired)
-    answer = place.get("carrier", f"/v1/evidence/{waiting.json()['leaf']}", wait=30)
+    answer = place.get("carrier", f"/v1/evidence/{waiting.json()['leaf']}", wait=PATIENCE)
     assert answer.json()["status"] in ("anchored", "final")
     place.settle()
     is_well(place)

@@ -110,14 +110,14 @@ class Lab:
     def wait(self, digest: bytes) -> OutboxRow:
         """Wait until an act has ended and is indexed."""
         self.house.relayer.wake()
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             with reading(self.house.engine) as session:
                 row = outbox.by_digest(session, digest)
             assert row is not None
             if row.status in ("done", "refused", "expired"):
                 assert (row.status, row.reason_name) == ("done", None)
-                assert self.house.indexer.wait_for(row.block_number or 0, 20)
+                assert self.house.indexer.wait_for(row.block_number or 0, 60)
                 return row
             time.sleep(0.01)
         raise AssertionError("the act is not done")

@@ -154,7 +154,7 @@ class TestDatabase:
     def test_a_writer_that_reads_first_is_not_refused(self, engine: Engine) -> None:
         """Two transactions that read, then write: without the lock at their beginning one is refused."""
         put(engine, issue(1))
-        both_ready = threading.Barrier(2, timeout=5)
+        both_ready = threading.Barrier(2, timeout=60)
         errors: list[Exception] = []
 
         def bump() -> None:

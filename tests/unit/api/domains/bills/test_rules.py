@@ -9,6 +9,7 @@ import pytest
 
 from api.domains.bills.contract import RAIL_BILL_ACTS
 from api.domains.bills.rules import LIVE, BillState, Standing, acts_open_to, may
+from chain.errors import LandbridgeError
 from tests.unit.api.lab import REASON
 
 ACTS = [act.name for act in RAIL_BILL_ACTS if act.name != "Issue"]
@@ -30,19 +31,32 @@ STATES = (
 )
 
 
+def _offer_for_a_moment(lab, bill):
+    """An offer as short as this machine allows: it must be mined before it expires."""
+    for seconds in (1, 5, 30):
+        act = lab.act("Offer", bill, to=lab.numbers["bank"], expiry=int(time.time()) + seconds)
+        try:
+            lab.do(act, "holder")
+        except (LandbridgeError, AssertionError):
+            continue
+        return
+    raise AssertionError("no offer was mined before it expired")
+
+
 def _make(lab, state):
     """A bill in a state; its holder is ``holder`` or, where that is the case, the issuer."""
     bill = lab.issue(
         to="carrier" if state == "held-by-the-issuer" else "holder",
         to_order=state != "issued-to-a-named-party",
     )
-    expiry = int(time.time()) + (1 if state == "offered-too-long" else 100_000)
 
     def do(name, *signers, **fields):
         lab.do(lab.act(name, bill, **fields), *signers)
 
-    if state.startswith("offered"):
-        do("Offer", "holder", to=lab.numbers["bank"], expiry=expiry)
+    if state == "offered":
+        do("Offer", "holder", to=lab.numbers["bank"], expiry=int(time.time()) + 100_000)
+    elif state == "offered-too-long":
+        _offer_for_a_moment(lab, bill)
     elif state == "moved":
         do("Transfer", "holder", to=lab.numbers["rival"])
         do("Transfer", "rival", to=lab.numbers["holder"])
@@ -64,7 +78,8 @@ def _make(lab, state):
 @pytest.fixture(scope="module")
 def bills(lab):
     made = {state: _make(lab, state) for state in STATES}
-    time.sleep(2.1)  # until the offer of one second has run out
+    expiry = _standing(lab, made["offered-too-long"]).offer_expiry
+    time.sleep(max(0.0, expiry + 1.1 - time.time()))
     return made
 
 
