@@ -32,7 +32,7 @@ def find_node() -> str:
     return found
 
 
-def judge(cases: Sequence[dict[str, Any]], *, timeout: float = 240) -> list[dict[str, Any]]:
+def judge(cases: Sequence[dict[str, Any]], *, timeout: float = 800) -> list[dict[str, Any]]:
     """What the page's verifier says of each case.
 
     :param cases: each with ``file`` and perhaps ``trust`` (bytes), ``node`` (an address), ``holder``, ``now``

@@ -3,7 +3,7 @@
 
 const test = require("node:test");
 const assert = require("node:assert");
-const { lb } = require("./support.js");
+const { lb, vectors } = require("./support.js");
 
 const { secp256k1 } = lb.noble;
 const refusal = (code) => (error) => error instanceof lb.Refusal && error.code === code;
@@ -101,10 +101,11 @@ test("a node that is none", () => {
 });
 
 // A header, sealed by test keys.
+const addressOf = (secret) =>
+  `0x${lb.hex(lb.keccak(secp256k1.getPublicKey(secret, false).subarray(1)).subarray(12))}`;
 const VALIDATORS = ["one", "two", "three", "four"].map((name) => {
   const secret = lb.keccak(lb.utf8(`validator ${name}`));
-  const address = lb.keccak(secp256k1.getPublicKey(secret, false).subarray(1)).subarray(12);
-  return { secret, address: `0x${lb.hex(address)}` };
+  return { secret, address: addressOf(secret) };
 });
 const MIX = "63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365";
 
@@ -152,6 +153,43 @@ test("who sealed a header", () => {
   const eras = [{ from: 3, addresses: ["a"] }, { from: 9, addresses: ["b"] }];
   assert.deepStrictEqual([0, 3, 8, 9, 99].map((number) => lb.validatorsAt(eras, number)[0]),
     [undefined, "a", "a", "b", "b"]);
+});
+
+test("headers and extra data of Besu", () => {
+  const { headers, extra_data: read, refused_extra_data: refused, quorum, mix_hash: mix } = vectors("qbft.json");
+  assert.strictEqual(mix.value, `0x${MIX}`);
+  for (const one of headers) {
+    const header = lb.header(bytes(one.rlp));
+    assert.deepStrictEqual([header.number, header.timestamp, header.round], [one.number, one.time, one.round]);
+    assert.strictEqual(`0x${lb.hex(header.stateRoot)}`, one.state_root);
+    assert.strictEqual(`0x${lb.hex(header.signed)}`, one.sealed_hash);
+    assert.deepStrictEqual(header.validators, one.validators);
+    assert.ok(lb.isSealed(header, one.validators));
+    for (let place = 0; place < one.validators.length; place++) {
+      const others = [...one.validators];
+      others[place] = `0x${"22".repeat(20)}`;
+      assert.ok(!lb.isSealed(header, others));
+    }
+  }
+  for (const one of read) {
+    const extra = lb.extraData(bytes(one.rlp));
+    assert.deepStrictEqual([extra.validators, extra.round], [one.validators, one.round], one.name);
+    assert.deepStrictEqual(extra.seals.map((seal) => `0x${lb.hex(seal)}`), one.seals);
+    if (one.without_seals) assert.strictEqual(`0x${lb.hex(extra.signed)}`, one.without_seals);
+    if (one.without_seals_and_round) assert.strictEqual(`0x${lb.hex(extra.named)}`, one.without_seals_and_round);
+  }
+  for (const one of refused) {
+    assert.throws(() => lb.extraData(bytes(one.rlp)), refusal("sealed-malformed"), one.name);
+  }
+  for (const [count, least] of quorum.values) {
+    const many = Array.from({ length: count }, (_, at) => {
+      const secret = lb.keccak(lb.utf8(`of many ${at}`));
+      return { secret, address: addressOf(secret) };
+    });
+    const sealed = (sealers) =>
+      lb.isSealed(lb.header(headerOf({ validators: many, sealers })), many.map((one) => one.address));
+    assert.ok(sealed(many.slice(0, least)) && !sealed(many.slice(0, least - 1)), String(count));
+  }
 });
 
 // A registry whose storage holds what a test says, and the bundle and trust root that show it.

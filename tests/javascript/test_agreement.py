@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from api.domains.bills.bundle_checks import check_bundle
 from api.kernel.bundles import (
     BundleError,
     EvidenceBundle,
+    Trust,
     log_checks,
     look_at_chain,
     read_bundle,
@@ -26,6 +29,9 @@ from chain.canonical import canonical, parse
 from tests.integration.conftest import Served
 from tests.integration.gateway import Gateway, gateway  # noqa: F401 - a fixture
 from tests.javascript.bridge import judge
+
+pytestmark = pytest.mark.timeout(900)
+VECTORS = Path(__file__).parents[1] / "vectors" / "bundles"
 
 
 class Shown:
@@ -183,6 +189,54 @@ def test_a_node_that_is_none(shown):
     assert [answer["verdict"] for answer in answers] == [None] * 3
     codes = [answer["refusal"]["code"] for answer in answers]
     assert codes == ["node-down", "node-address", "node-address"]
+
+
+@pytest.mark.parametrize("base", ["live", "fields", "delivered", "voided", "batch", "evidence"])
+def test_sealed_bundles_changed_at_random_are_judged_alike(base):
+    luck = random.Random(base)  # noqa: S311 - a test's order, no secret
+    trust = (VECTORS / "trust.json").read_bytes()
+    told = json.loads((VECTORS / "cases.json").read_text())
+    now = next(case["now"] for case in told if case.get("file") == f"{base}.json")
+    content: Any = parse((VECTORS / f"{base}.json").read_bytes())
+    del content["digest"]
+    changes = [(path, value) for path, value in _changes(content) if path[0] != "document"]
+    chosen = [*luck.sample(changes, 30), *(_nudged(luck, content, changes) for _ in range(30))]
+    cases = [_with(content, path, value) for path, value in chosen]
+    answers = judge([{"file": raw, "trust": trust, "now": now} for raw in cases])
+    for (path, _), raw, answer in zip(chosen, cases, answers, strict=True):
+        expected = _judged(raw, read_trust(trust), now)
+        if expected is None:
+            assert answer["refusal"]["code"].startswith("bundle-"), path
+        else:
+            assert (answer["refusal"], answer["checks"]) == (None, expected), path
+
+
+def _judged(raw: bytes, trust: Trust, now: int) -> dict[str, str] | None:
+    try:
+        if b'"kind":"evidence"' in raw:
+            evidence = read_bundle(raw, EvidenceBundle)
+            checks = [whole_check(evidence), *log_checks(evidence, trust, None, now=now)]
+        else:
+            checks = check_bundle(read_bundle(raw, BillBundle), trust, None, now=now)
+    except BundleError:
+        return None
+    return {check.name: check.result.value for check in checks}
+
+
+def _nudged(luck: random.Random, content: Any, changes: list[Any]) -> tuple[tuple[Any, ...], Any]:
+    """A part that is changed a little: a digit, a number by one, the order of a list."""
+    path = luck.choice(changes)[0]
+    value = content
+    for step in path:
+        value = value[step]
+    if isinstance(value, str) and len(value) > 4:
+        place = luck.randrange(2, len(value))
+        return path, value[:place] + luck.choice("0123456789abcdef") + value[place + 1 :]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return path, max(0, value + luck.choice((-1, 1, 7, 2**32)))
+    if isinstance(value, list):
+        return path, luck.choice((value[::-1], value[1:], [*value, *value[:1]]))
+    return path, ...
 
 
 VALUES = (None, 0, "", "0x" + "00" * 32, {}, [], True, 2**53 - 1)

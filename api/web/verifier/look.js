@@ -33,7 +33,9 @@
   async function lookAtBill(bundle, acts, source, pause) {
     const word = await source.billWord(lb.bytes(bundle.bill));
     const events = await source.acted(bundle);
-    const noteOf = await source.billOfNote(events.length > 0 ? events[0].detail : NOTHING);
+    // The first act, which counts one, is the issue, and its detail the note.
+    const issued = events.length > 0 && events[0].word.sequence === 1;
+    const noteOf = issued ? await source.billOfNote(events[0].detail) : NOTHING;
     const keys = new Map();
     const keyOf = async (key) => {
       if (!keys.has(key)) keys.set(key, await source.keyOf(key));

@@ -67,8 +67,8 @@
   const ascending = (shape) => (value) => shape(value)
     ?? (value.every((one, place) => place === 0 || value[place - 1] < one) ? null : []);
   const sealed = object({
-    headers: list(bytes, { least: 1 }),
-    transactions: map(hash, number()),
+    headers: list(bytes, { least: 1, most: 10002 }),
+    transactions: map(hash, number(), 10001),
     codes: map(name, bytes, 16),
     nodes: ascending(list(bytes)),
   });
@@ -107,13 +107,14 @@
     profiles: list(profile, { most: 1000 }),
   });
 
-  const era = object({ from: number(), addresses: list(address, { least: 1, most: 1000 }) });
+  const once = (shape) => (value) => shape(value) ?? (new Set(value).size === value.length ? null : []);
+  const era = object({ from: number(), addresses: once(list(address, { least: 1, most: 1000 })) });
   const trust = object({
     trust: exactly("landbridge/trust/1"),
     chain,
     confirmations: (value) => (value === null ? null : number()(value)),
     max_age: number(),
-    "validators?": (value) => list(era, { least: 1, most: 10000 })(value)
+    "validators?": (value) => list(era, { least: 1, most: 1000 })(value)
       ?? (value.every((one, place) => place === 0 || value[place - 1].from < one.from) ? null : []),
   });
 

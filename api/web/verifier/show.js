@@ -40,8 +40,9 @@
     const resultOf = (name) => (answer.checks.find((one) => one.name === name) ?? { result: "unknown" }).result;
 
     // Checks by name, each with what came of it and a way to where it stands.
-    const named = (some, more = "") => element("ul", { class: `reasons ${more}` }, ...some.map(({ name, result }) => element("li", {},
-      badge(result), " ", element("a", { href: `#check-${name}` }, word(`check-${name}`)))));
+    const link = (name) => element("a", { href: `#check-${name}` }, word(`check-${name}`));
+    const named = (some, more = "") => element("ul", { class: `reasons ${more}` },
+      ...some.map(({ name, result }) => element("li", {}, badge(result), " ", link(name))));
 
     function verdict() {
       const { refusal, verdict: result, reasons, policy } = answer;
