@@ -256,3 +256,10 @@ def test_fields_of_later_forks_are_kept():
     later = parse_header(rlp.encode([*fields, b"\x01" * 32, b"", b"", b"\x02" * 32, b"\x03" * 32]))
     assert later.hash != sealed_like(plain(), FIRST).hash
     verify_sealed(seal(later, FIRST), ERAS)
+
+
+def test_a_header_has_all_its_fields_and_is_not_longer_than_any(header):
+    with pytest.raises(HeaderError):
+        parse_header(rlp.encode(header.fields[:14]))
+    with pytest.raises(HeaderError):
+        parse_header(rlp.encode([*header.fields, b"x" * (1 << 17)]))
