@@ -117,6 +117,9 @@
     page.answer = { ...answer, file: file.name };
     byId("progress").hidden = true;
     showAnswer();
+    // Who hears the page is told the verdict alone; who sees it is shown it.
+    byId("announced").textContent = byId("verdict").parentElement.textContent;
+    byId("answer").firstChild.scrollIntoView({ block: "nearest" });
   }
 
   const refusedWith = (code) => ({ verdict: null, checks: [], refusal: { code, reason: "", detail: "" } });

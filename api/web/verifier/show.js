@@ -139,16 +139,18 @@
     function checks() {
       if (answer.checks.length === 0) return null;
       const columns = ["check", "result", "required", "found", "scope", "block"];
-      const table = element("table", {},
+      // Roles are named since a narrow screen shows rows as blocks, which are no table to a screen reader.
+      const table = element("table", { role: "table" },
         element("caption", { class: "unseen" }, word("checks-title")),
-        element("thead", {},
-          element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, word(name))))));
-      const body = element("tbody", {});
+        element("thead", { role: "rowgroup" }, element("tr", { role: "row" },
+          ...columns.map((name) => element("th", { scope: "col", role: "columnheader" }, word(name))))));
+      const body = element("tbody", { role: "rowgroup" });
       for (const one of answer.checks) {
-        const cell = (name, ...children) => element("td", { class: name, "data-label": word(name) }, ...children);
+        const cell = (name, ...children) =>
+          element("td", { class: name, "data-label": word(name), role: "cell" }, ...children);
         const required = answer.policy.required.includes(one.name);
-        body.append(element("tr", { id: `check-${one.name}`, class: required ? "required" : "" },
-          element("th", { scope: "row" }, word(`check-${one.name}`), element("code", {}, one.name)),
+        body.append(element("tr", { id: `check-${one.name}`, role: "row" },
+          element("th", { scope: "row", role: "rowheader" }, word(`check-${one.name}`), element("code", {}, one.name)),
           cell("result", badge(one.result)),
           cell("required", word(required ? "yes" : "no")),
           cell("found", one[language]),
