@@ -281,6 +281,13 @@ def test_fields_that_no_bill_has_are_refused():
     content["document"]["fields"] += content["document"]["fields"][:1]
     with pytest.raises(PaperDocumentError):
         draw(seal_bundle(content))
+    content = bundle_content(sample(SAMPLES[0]), fields=FIELDS)
+    first = content["document"]["fields"][0]
+    content["document"]["fields"] = [
+        first | {"path": ["clauses", place, "zh"], "value": "x" * 3000} for place in range(400)
+    ]
+    with pytest.raises(PaperDocumentError, match="larger"):
+        draw(seal_bundle(content))
 
 
 # Always the same
@@ -443,6 +450,7 @@ def test_lines_break_where_they_may():
     lambda d: d.pop("clauses"),
     lambda d: d.update(format="landbridge/rail-bill/2"),
     lambda d: d.update(more="x"),
+    lambda d: d.update(delivery_agent=None),
     lambda d: d["bill"].update(originals="1"),
     lambda d: d["consignment"].update(goods=[]),
 ])  # fmt: skip

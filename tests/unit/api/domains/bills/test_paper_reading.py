@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from io import BytesIO
@@ -123,6 +126,16 @@ def _two_streams(writer: PdfWriter) -> None:
     spec["/EF"][NameObject("/UF")] = writer._add_object(stream)
 
 
+def _one_stream_under_two_names(writer: PdfWriter) -> None:
+    spec = _attach(writer)
+    writer.root_object["/Names"]["/EmbeddedFiles"]["/Names"].extend([TextStringObject("x"), spec])
+
+
+def _listed_under_another_name(writer: PdfWriter) -> None:
+    _attach(writer)
+    writer.root_object["/Names"]["/EmbeddedFiles"]["/Names"][0] = TextStringObject("x")
+
+
 def _looping_names(writer: PdfWriter) -> None:
     _attach(writer)
     node = DictionaryObject()
@@ -168,6 +181,8 @@ def _nothing(writer: PdfWriter) -> None:
     (_hung_on_a_page, 1, "paper-attachment-several"),
     (_associated, 1, "paper-attachment-several"),
     (_two_streams, 1, "paper-attachment-several"),
+    (_one_stream_under_two_names, 1, "paper-attachment-several"),
+    (_listed_under_another_name, 1, "paper-attachment-other"),
     (lambda w: _attach(w, "bundle.json"), 1, "paper-attachment-other"),
     (lambda w: _attach(w, NAME.upper()), 1, "paper-attachment-other"),
     (lambda w: _attach(w, kind="/text/plain"), 1, "paper-attachment-other"),
@@ -177,6 +192,7 @@ def _nothing(writer: PdfWriter) -> None:
     (lambda w: (_attach(w), w.encrypt("")), 1, "paper-encrypted"),
     (lambda w: (_attach(w), w.encrypt("secret", algorithm="AES-256")), 1, "paper-encrypted"),
     (_attach, 10_000, "paper-too-long"),
+    (_attach, 1_001, "paper-too-long"),
     (_looping_names, 1, "paper-malformed"),
     (_looping_pages, 1, "paper-malformed"),
     (_encoded("/FlateDecode", "/FlateDecode"), 1, "paper-malformed"),
@@ -277,6 +293,8 @@ def test_whatever_holds_the_reader_up_is_ended(tmp_path: Path, monkeypatch: pyte
     program = tmp_path / "reader.py"
     monkeypatch.setattr(reading, "_READER", program)
     program.write_text(before + "extract.bound(1, 1 << 30)\nwhile True: pass\n")
+    ended = subprocess.run([sys.executable, "-I", program], timeout=120)
+    assert ended.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
     assert _code(PAPER) == "paper-too-costly"
     program.write_text(before + "extract.take = lambda data: bytearray(8 << 30)\nsys.exit(extract.main())\n")
     assert _code(PAPER) == "paper-too-costly"
