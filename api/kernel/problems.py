@@ -137,6 +137,24 @@ TEXTS: Final[dict[str, Text]] = {
         422, "The proof does not show that the log only grew", "证明不能证实日志只增不改", *_FILE
     ),
     "merkle-range": Text(422, "The log has no such entry", "日志没有该条目", *_FIELDS),
+    # what a chain says, proven without a node
+    "proof": Text(422, "What is to prove what the chain says cannot be believed", "链上证明不可信", *_FILE),
+    "rlp-malformed": Text(422, "The proof's bytes are malformed", "证明的字节格式错误", *_FILE),
+    "header-malformed": Text(422, "A block's header is malformed", "区块头格式错误", *_FILE),
+    "header-not-sealed": Text(
+        422, "The trusted validators did not seal this block", "所信任的验证者未签封该区块", *_FILE
+    ),
+    "header-missing": Text(422, "A block's header is not shown", "未出示区块头", *_FILE),
+    "trie-malformed": Text(422, "A part of the chain's state is malformed", "链上状态的证明格式错误", *_FILE),
+    "trie-node-missing": Text(422, "A part of the proof is missing", "证明缺少一部分", *_FILE),
+    "transaction-elsewhere": Text(
+        422, "The transaction is not shown to stand where it is said to", "未能证实交易所在位置", *_FILE
+    ),
+    "code-missing": Text(422, "The code of a contract is not shown", "未出示合约代码", *_FILE),
+    "chain-cannot-prove": Text(
+        503, "The node cannot prove what the chain says", "节点无法证明链上内容", *_ADMIN
+    ),
+    "storage-layout": Text(500, "The contract keeps no such variable", "合约没有该变量", *_ADMIN),
     # the log
     "audit-chain": Text(
         409,
