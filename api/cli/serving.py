@@ -88,6 +88,10 @@ def make_server(house: House, on_started: Callable[[], None]) -> uvicorn.Server:
     from api.app import create_app
 
     class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            house.changes.close()  # whoever waits is answered now, and not cut off in the end
+            await super().shutdown(sockets)
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:

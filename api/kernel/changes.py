@@ -23,26 +23,42 @@ class Changes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._waiters: dict[asyncio.AbstractEventLoop, asyncio.Future[None]] = {}
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether the gateway is about to stop: whoever waits is to answer with what there is."""
+        return self._closed
 
     def waiter(self) -> asyncio.Future[None]:
-        """A future that is done at the next change. Take it before looking, so that no change is missed."""
+        """A future that is done at the next change. Take it before looking, so that no change is missed.
+
+        All who wait share it: wait with :func:`asyncio.wait`, and do not cancel it.
+        """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
         with self._lock:
-            self._waiters = [(lo, f) for lo, f in self._waiters if not f.done()]
-            self._waiters.append((loop, future))
+            future = self._waiters.get(loop)
+            if future is None or future.done():
+                future = self._waiters[loop] = loop.create_future()
+            if self._closed:
+                _wake(future)
         return future
 
     def notify(self) -> None:
         """Wake all; from any thread."""
         with self._lock:
-            waiters, self._waiters = self._waiters, []
-        for loop, future in waiters:
+            waiters, self._waiters = self._waiters, {}
+        for loop, future in waiters.items():
             try:
                 loop.call_soon_threadsafe(_wake, future)
             except RuntimeError:  # its loop has ended, and the request with it
                 continue
+
+    def close(self) -> None:
+        """Wake all, now and from now on."""
+        self._closed = True
+        self.notify()
 
 
 def _wake(future: asyncio.Future[None]) -> None:

@@ -9,11 +9,11 @@ from fastapi.security import HTTPBearer
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
-from api.kernel.auth import Principal
+from api.kernel.auth import Principal, UnauthorizedError
 from api.kernel.house import House
 from api.kernel.transaction import principal_of, session_of
 
-__all__ = ["TOKEN_SHOWN", "Caller", "Db", "House_", "KnownCaller", "Operator", "known_caller"]
+__all__ = ["TOKEN_SHOWN", "Caller", "Db", "House_", "KnownCaller", "Operator", "known_caller", "still_known"]
 
 
 # These wait for nothing, and yet are coroutines: for a plain function the framework takes a thread each time.
@@ -53,6 +53,16 @@ async def known_caller(request: Request) -> Principal:
         principal = await run_in_threadpool(principal_of, request)
         known.keep(header, principal)
     return principal
+
+
+async def still_known(request: Request) -> bool:
+    """Whether the caller's token is still valid; for answers that take long."""
+    request.state.principal = None
+    try:
+        await known_caller(request)
+    except UnauthorizedError:
+        return False
+    return True
 
 
 async def _operator(request: Request, _shown: Annotated[object, Depends(_bearer)]) -> Principal:

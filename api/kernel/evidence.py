@@ -3,7 +3,7 @@
 While a commit is under way, requests that come are gathered for the next one. A request with an
 Idempotency-Key is tied to its leaf in that same commit: repeated, whenever, it gets the same leaf.
 
->>> leaf = await Intake(engine, log, wake).take(entry, name, fingerprint)  # doctest: +SKIP
+>>> leaf, again = await Intake(engine, log, wake).take(entry, name, fingerprint)  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Wish:
     entry: bytes
     name: bytes | None
     fingerprint: bytes
-    answer: asyncio.Future[int]
+    answer: asyncio.Future[tuple[int, bool]]
 
 
 class Intake:
@@ -68,8 +68,8 @@ class Intake:
         self._waiting: list[_Wish] = []
         self._committing: asyncio.Task[None] | None = None
 
-    async def take(self, entry: bytes, name: bytes | None, fingerprint: bytes) -> int:
-        """The index of the leaf, once it is durable.
+    async def take(self, entry: bytes, name: bytes | None, fingerprint: bytes) -> tuple[int, bool]:
+        """The index of the leaf, once it is durable; and whether it is that of an earlier request.
 
         :param name: of the request, if it has one that a repeat will have too
         :param fingerprint: of what was asked
@@ -105,7 +105,7 @@ class Intake:
         finally:
             self._committing = None
 
-    def _store(self, wishes: list[_Wish]) -> list[int | None]:
+    def _store(self, wishes: list[_Wish]) -> list[tuple[int, bool] | None]:
         """The leaf of each; nothing where its name stands for another request."""
         with writing(self._engine) as session:
             known = _known(session, {wish.name for wish in wishes if wish.name is not None})
@@ -130,11 +130,13 @@ class Intake:
         return [_leaf_of(wish, leaves, known) for wish in wishes]
 
 
-def _leaf_of(wish: _Wish, leaves: dict[int, int], known: dict[bytes, tuple[bytes, int]]) -> int | None:
+def _leaf_of(
+    wish: _Wish, leaves: dict[int, int], known: dict[bytes, tuple[bytes, int]]
+) -> tuple[int, bool] | None:
     if wish.name is None or id(wish) in leaves:
-        return leaves[id(wish)]
+        return leaves[id(wish)], False
     fingerprint, leaf = known[wish.name]
-    return leaf if fingerprint == wish.fingerprint else None
+    return (leaf, True) if fingerprint == wish.fingerprint else None
 
 
 def _known(session: Session, names: Iterable[bytes]) -> dict[bytes, tuple[bytes, int]]:

@@ -49,6 +49,8 @@ class Heads:
         self._looking: asyncio.Task[Seen] | None = None
         self._last = Seen(None, None)
         self._fresh_until = 0.0
+        self._waiting: dict[asyncio.Future[Seen], Callable[[Seen], bool]] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._by_size: dict[int, HeadRow | None] = {}  # as of the last look
 
     async def now(self) -> Seen:
@@ -91,26 +93,48 @@ class Heads:
         """As it stands once it differs from what was seen before, or after so many seconds."""
         return await self._until(lambda seen: seen.key() != before.key(), seconds)
 
+    async def reaching(self, block: int, seconds: float) -> Seen:
+        """As it stands once a block was indexed, or the chain turned, or after so many seconds."""
+        house, turns = self._house, self._house.logbook.turns
+        return await self._until(
+            lambda _: house.indexer.height >= block or house.logbook.turns != turns, seconds
+        )
+
     async def _until(self, wanted: Callable[[Seen], bool], seconds: float) -> Seen:
-        end = asyncio.get_running_loop().time() + seconds
-        while True:
+        seen = await self.now()
+        if wanted(seen) or seconds <= 0 or self._house.changes.closed:
+            return seen
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[Seen] = loop.create_future()
+        self._waiting[found] = wanted
+        if self._watching is None or self._watching.done():
+            self._watching = loop.create_task(self._watch())
+        try:
+            await asyncio.wait([found], timeout=seconds)
+            return found.result() if found.done() else await self.now()
+        finally:
+            self._waiting.pop(found, None)
+
+    async def _watch(self) -> None:
+        """Look at each change, once for all who wait, and wake those whose time has come."""
+        while self._waiting:
             change = self._house.changes.waiter()  # before the look, so that no change falls between
             try:
                 seen = await self.now()
-                left = end - asyncio.get_running_loop().time()
-                if wanted(seen) or left <= 0:
-                    return seen
-                await asyncio.wait([change], timeout=left)
-            finally:
-                change.cancel()
-
-    async def changed(self, seconds: float) -> None:
-        """Wait for any change, or so many seconds."""
-        change = self._house.changes.waiter()
-        try:
-            await asyncio.wait([change], timeout=seconds)
-        finally:
-            change.cancel()
+            except Exception as error:
+                for found in self._waiting:
+                    if not found.done():
+                        found.set_exception(error)
+                self._waiting.clear()
+                return
+            closed = self._house.changes.closed
+            for found, wanted in list(self._waiting.items()):
+                if closed or wanted(seen):
+                    del self._waiting[found]
+                    if not found.done():  # who waited may have gone
+                        found.set_result(seen)
+            if self._waiting:
+                await asyncio.wait([change])
 
     def _stored(self, size: int) -> HeadRow | None:
         with reading(self._house.engine) as session:

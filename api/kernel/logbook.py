@@ -64,6 +64,8 @@ class Logbook:
         self._confirmations = confirmations
         self.looked_until = -1
         """The acts of all blocks up to this one are in the log, as this process knows."""
+        self.turns = 0
+        """How often anchors were taken back because the chain turned, as this process knows."""
         self._changed = changed
         self._scribe = Worker("scribe", self._write_acts, poll=0.5)
         self._anchorer = Anchorer(
@@ -144,6 +146,7 @@ class Logbook:
 
     def look_again(self, session: Session, above_block: int) -> None:
         """Blocks above this one left the chain: other acts may stand in their place."""
+        self.turns += 1
         self.looked_until = min(self.looked_until, above_block)
         state = session.get(LogSizeRow, 1)
         if state is not None and state.acts_until > above_block:

@@ -383,6 +383,7 @@ class HeadOut(Model):
     root: Digest
     sealed: int
     block: int | None
+    block_hash: str | None = None
     transaction: str | None
 
     @classmethod
@@ -398,6 +399,7 @@ class HeadOut(Model):
             root="0x" + head.root.hex(),
             sealed=head.sealed_at,
             block=head.block_number,
+            block_hash=head.block_hash,
             transaction=head.transaction_hash,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +13,10 @@ from api.kernel.house import House
 from chain.canonical import parse
 from chain.errors import LandbridgeError
 
-__all__ = ["NotFoundError", "read_body", "waiting"]
+__all__ = ["STREAM_HEADERS", "NotFoundError", "read_body", "waiting"]
+
+STREAM_HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
+"""Of a stream of events: nothing on the way keeps it, or keeps it back."""
 
 _PREFER = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
 _T = TypeVar("_T", bound=BaseModel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -19,11 +20,11 @@ from api.kernel.bundles import (
     read_bundle,
     seal_bundle,
 )
-from api.kernel.deps import TOKEN_SHOWN, House_, KnownCaller, known_caller
+from api.kernel.deps import TOKEN_SHOWN, House_, KnownCaller, known_caller, still_known
 from api.kernel.evidence import Salts
 from api.kernel.heads import Heads
 from api.kernel.house import House
-from api.kernel.routes.common import NotFoundError, read_body, waiting
+from api.kernel.routes.common import STREAM_HEADERS, NotFoundError, read_body, waiting
 from api.kernel.schemas import EvidenceIn, EvidenceOut, HeadOut
 from api.kernel.sealing import UNSEALED, UNSEALED_HEADER, sealed_part
 from api.kernel.transaction import request_key
@@ -76,16 +77,18 @@ async def submit(request: Request) -> Response:
     key = request_key(request)
     name = None if key is None else hashlib.sha256(f"{caller.token}\0".encode() + key).digest()
     fingerprint = hashlib.sha256(await request.body()).digest()
-    index: int = await request.app.state.intake.take(entry, name, fingerprint)
+    index, again = await request.app.state.intake.take(entry, name, fingerprint)
+    headers = {"location": f"/v1/evidence/{index}"} | ({"idempotency-replayed": "true"} if again else {})
     seconds = waiting(request.headers.get("prefer"), house)
-    if not seconds:
+    if not seconds and not again:
         answer, status = b'{"leaf":%d,"status":"accepted"}' % index, 202
     else:
+        # A repeat asks what became of it: it gets all that is known by now.
         heads: Heads = request.app.state.heads
         await heads.covering(index, seconds)
         out = await run_in_threadpool(_look, house, index, caller)
         answer, status = _json(out), 202 if out.status == "accepted" else 200
-    return Response(answer, status, {"location": f"/v1/evidence/{index}"}, media_type="application/json")
+    return Response(answer, status, headers, media_type="application/json")
 
 
 @router.get(
@@ -111,7 +114,9 @@ async def follow(
     out = await run_in_threadpool(_look, house, leaf, caller)  # nobody waits for what is not theirs
     heads: Heads = request.app.state.heads
     if "text/event-stream" in (accept or ""):
-        return StreamingResponse(_changes(house, heads, out, caller), media_type="text/event-stream")
+        return StreamingResponse(
+            _changes(request, house, out, caller), media_type="text/event-stream", headers=STREAM_HEADERS
+        )
     if wait and out.status == "accepted":
         await heads.covering(leaf, min(wait, house.settings.wait_limit))
         out = await run_in_threadpool(_look, house, leaf, caller)
@@ -155,16 +160,20 @@ def bundle(house: House_, caller: KnownCaller, leaf: Leaf) -> Response:
     return Response(raw, headers={UNSEALED: unsealed} if unsealed else {}, media_type="application/json")
 
 
-async def _changes(house: House, heads: Heads, out: EvidenceOut, caller: Principal) -> AsyncIterator[bytes]:
+async def _changes(
+    request: Request, house: House, out: EvidenceOut, caller: Principal
+) -> AsyncIterator[bytes]:
+    heads: Heads = request.app.state.heads
     yield _event(out)
-    left = _STREAM_SECONDS
-    while out.status != "final" and left > 0:
-        before = out
-        if out.status == "accepted":
-            await heads.covering(out.leaf, _KEEP_ALIVE_SECONDS)
+    end = time.monotonic() + _STREAM_SECONDS
+    while out.status != "final" and (left := end - time.monotonic()) > 0 and not house.changes.closed:
+        before, pause = out, min(left, _KEEP_ALIVE_SECONDS)
+        if out.head is None or out.head.block is None:
+            await heads.covering(out.leaf, pause)
         else:
-            await heads.changed(_KEEP_ALIVE_SECONDS)
-        left -= _KEEP_ALIVE_SECONDS
+            await heads.reaching(out.head.block + house.settings.confirmations - 1, pause)
+        if not await still_known(request):
+            return
         out = await run_in_threadpool(_look, house, out.leaf, caller)
         yield _event(out) if out != before else b": waiting\n\n"
 

@@ -117,11 +117,9 @@ async def _wait(house: House, digest: bytes, seconds: float) -> IntentOut:
         waiter = house.changes.waiter()  # before the look, so that no change falls between
         answer, settled = await run_in_threadpool(_look, house, digest)
         left = end - asyncio.get_running_loop().time()
-        if settled or left <= 0:
-            waiter.cancel()
+        if settled or left <= 0 or house.changes.closed:
             return answer
         await asyncio.wait([waiter], timeout=left)
-        waiter.cancel()
 
 
 def _look(house: House, digest: bytes) -> tuple[IntentOut, bool]:

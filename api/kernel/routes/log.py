@@ -14,10 +14,10 @@ from sqlmodel import col, select
 from starlette.concurrency import run_in_threadpool
 
 from api.kernel.auth import Principal
-from api.kernel.deps import TOKEN_SHOWN, House_, KnownCaller, known_caller
+from api.kernel.deps import TOKEN_SHOWN, House_, KnownCaller, known_caller, still_known
 from api.kernel.heads import Heads, Seen
 from api.kernel.house import House
-from api.kernel.routes.common import NotFoundError, read_body
+from api.kernel.routes.common import STREAM_HEADERS, NotFoundError, read_body
 from api.kernel.schemas import HeadOut, InclusionIn, LeafOut, ProofOut, VerifiedOut
 from chain.db import reading
 from chain.entries import EVIDENCE, EntryError, read_entry
@@ -69,8 +69,9 @@ async def stream(
     caller: KnownCaller,
     seconds: Annotated[float, Query(ge=0, le=86_400, description="when to end it")] = 3600,
 ) -> StreamingResponse:
-    """``sealed`` when a head was sealed, ``anchored`` when one is anchored: the newest at once, then each."""
-    return StreamingResponse(_news(_heads(request), seconds), media_type="text/event-stream")
+    """``sealed`` when a head was sealed, ``anchored`` when one is anchored: the newest at once, then as they
+    come. Who reads slowly is told the newest; ``/v1/log/heads`` has those between."""
+    return StreamingResponse(_news(request, seconds), media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
 @router.get(
@@ -207,12 +208,15 @@ def _is_of(leaf: Leaf, party: int | None) -> bool:
         return False
 
 
-async def _news(heads: Heads, seconds: float) -> AsyncIterator[bytes]:
+async def _news(request: Request, seconds: float) -> AsyncIterator[bytes]:
+    heads, changes = _heads(request), request.app.state.house.changes
     end = time.monotonic() + seconds
     seen = await heads.now()
-    yield _events(Seen(None, None), seen)
-    while (left := end - time.monotonic()) > 0:
+    yield _events(Seen(None, None), seen) or b": waiting\n\n"
+    while (left := end - time.monotonic()) > 0 and not changes.closed:
         before, seen = seen, await heads.after(seen, min(left, _KEEP_ALIVE_SECONDS))
+        if not await still_known(request):
+            return
         yield _events(before, seen) or b": waiting\n\n"
 
 
