@@ -57,8 +57,8 @@ class Settings(BaseSettings):
     log_window: float = Field(default=0.1, ge=0.01, le=3600)
     """Seconds from the first leaf of a window to its head, which is then anchored."""
     validators_file: Path | None = None
-    """Who validates the chain, where it is QBFT: the ``validators`` of a trust root (docs/proof-bundle.md). It is
-    only passed on by ``/v1/trust``; nothing here depends on it."""
+    """Who validates the chain, where it is QBFT: the ``validators`` of a trust root
+    (docs/proof-bundle.md). Only ``/v1/trust`` passes it on; nothing here depends on it."""
     keystore_password: SecretStr = SecretStr("")
     tag_key: SecretStr = SecretStr("")
     """Key of the tags under which wagons and containers are compared without being stored."""

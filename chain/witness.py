@@ -211,7 +211,7 @@ def read_receipt(raw: bytes) -> Mined:
     try:
         typed = bool(raw) and raw[0] < 0x80
         status, _gas, _bloom, logs = as_list(read_list(raw[typed:]), count=4)
-        return Mined(number(status, bits=1 << 3) == 1, tuple(_logs(logs)))
+        return Mined(number(status, bits=8) == 1, tuple(_logs(logs)))
     except RlpError:
         raise TrieError("a receipt is malformed") from None
 

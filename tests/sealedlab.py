@@ -91,15 +91,17 @@ class Stage:
         return bill
 
     def batch(self) -> str:
-        """Two acts in one transaction of EIP-1559 that went past the gateway; and the issuer's role ended and
-        was given anew since."""
+        """Two acts, and one on another bill, in a transaction of EIP-1559 that went past the gateway; and the
+        issuer's role ended and was given anew since."""
         gateway, bill = self.gateway, self.own()
         offer = gateway.act("Offer", bill, to=gateway.party("bank"), expiry=2_000_000_000)
         withdrawn = gateway.act("WithdrawOffer", bill, sequence=offer.sequence + 1)
         room, signer = gateway.house.rooms["bills"], gateway.members["owner"].signer
         assert signer is not None
         none: list[Signature] = []
-        wires = [(act.wire(signer.sign(act.digest(gateway.domain()))), none) for act in (offer, withdrawn)]
+        another = gateway.act("Transfer", self.own(), to=gateway.party("bank"))  # of another bill
+        acts = (offer, another, withdrawn)
+        wires = [(act.wire(signer.sign(act.digest(gateway.domain()))), none) for act in acts]
         chain = gateway.house.chain
         raw = typed(
             RICH,

@@ -4,7 +4,7 @@ Here is what the checks of every kind share: whether the bundle is of the regist
 an anchored head. What a room's bundle shows beside that is the room's.
 
 >>> bundle = read_bundle(raw, EvidenceBundle)                        # doctest: +SKIP
->>> [check.name for check in log_checks(bundle, trust, chain=None)]  # doctest: +SKIP
+>>> [check.name for check in log_checks(bundle, trust, None)]        # doctest: +SKIP
 ['registry', 'inclusion', 'anchoring', 'finality', 'freshness']
 """
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from api.kernel.bundle_form import Bundle, SealedPart
 from api.kernel.bundles import look
@@ -27,10 +27,17 @@ from chain.rlpread import ProofError
 if TYPE_CHECKING:
     from api.kernel.house import House
 
-__all__ = ["UNSEALED", "sealed_part"]
+__all__ = ["UNSEALED", "UNSEALED_HEADER", "sealed_part"]
 
-UNSEALED = "landbridge-unsealed"
+UNSEALED: Final = "landbridge-unsealed"
 """The response header that says why a bundle has no sealed part."""
+
+UNSEALED_HEADER: Final = {
+    UNSEALED: {
+        "description": "Why the file has no sealed part, where it has none: it is then verified with a node",
+        "schema": {"type": "string"},
+    }
+}
 
 _LOG = logging.getLogger(__name__)
 

@@ -312,6 +312,15 @@ def document(write: Writer) -> None:
         set_=[(["acts", 1, "signatures", 1], signed_by_nobody_shown(write.bases["voided"], 1))],
     )
     write.changed(
+        "that, where the history is not complete anyway",
+        "voided",
+        told("voided", history="fail", signatures="fail"),
+        set_=[
+            (["acts", 1, "signatures", 1], signed_by_nobody_shown(write.bases["voided"], 1)),
+            (["acts", 1, "time"], 1),
+        ],
+    )
+    write.changed(
         "another deadline",
         "live",
         told("live", signatures="fail", inclusion="fail"),
@@ -461,6 +470,22 @@ def head(write: Writer) -> None:
         )
 
 
+def other_contracts(write: Writer) -> None:
+    """The trust root itself names another contract for one: what stands there is not what was published."""
+    content = write.bases["evidence"]
+    parties, codes = content["chain"]["contracts"]["Parties"], content["sealed"]["codes"]
+    write.changed(
+        "evidence: a contract that is not the published one",
+        "evidence",
+        fail("evidence"),
+        set_=[
+            (["chain", "contracts", "RailBills"], parties),
+            (["sealed", "codes", "RailBills"], codes["Parties"]),
+        ],
+        trust="trust-other-contract.json",
+    )
+
+
 def fail(base: str) -> dict[str, str]:
     """Unread, for either kind."""
     names = OF_LOG if base == "evidence" else OF_BILL
@@ -519,6 +544,9 @@ def seals(write: Writer) -> None:
             ),
             "one validator named twice": sealed_anew(
                 header, SECOND, validators=(*header.extra.validators[:4], header.extra.validators[0])
+            ),
+            "one validator named twice beside all": sealed_anew(
+                header, SECOND, validators=(*header.extra.validators, header.extra.validators[0])
             ),
             "one validator named more": sealed_anew(
                 header, [*SECOND, OTHERS[0]], validators=(*header.extra.validators, OTHERS[0].address)
@@ -727,7 +755,7 @@ def shapes(write: Writer) -> None:
 def make() -> list[Content]:
     """All cases."""
     write = Writer()
-    for part in (bases, document, head, seals, nodes, shapes):
+    for part in (bases, document, head, other_contracts, seals, nodes, shapes):
         part(write)
     names = [case["name"] for case in write.cases]
     assert len(set(names)) == len(names), "two cases of one name"
@@ -750,11 +778,14 @@ def make_bases() -> None:
     first, second = trust["validators"]
     others = [{"from": 0, "addresses": sorted(one.address for one in OTHERS)}]
     chain = trust["chain"] | {"genesis": flip(trust["chain"]["genesis"])}
+    contracts = trust["chain"]["contracts"]
+    other = trust["chain"] | {"contracts": contracts | {"RailBills": contracts["Parties"]}}
     for name, root in {
         "trust": trust,
         "trust-without": {key: value for key, value in trust.items() if key != "validators"},
         "trust-others": trust | {"validators": others},
         "trust-another-chain": trust | {"chain": chain},
+        "trust-other-contract": trust | {"chain": other},
         "trust-first": trust | {"validators": [first]},
         "trust-second": trust | {"validators": [second | {"from": 0}]},
         "trust-late": trust | {"validators": [first, second | {"from": 10**6}]},

@@ -32,7 +32,7 @@ from api.domains.bills.tables import BillEventRow, BillRow
 from api.kernel.checks import Policy
 from api.kernel.deps import Caller, Db, House_
 from api.kernel.schemas import Digest, FindingOut
-from api.kernel.sealing import UNSEALED
+from api.kernel.sealing import UNSEALED, UNSEALED_HEADER
 from api.kernel.transaction import TransactionRoute
 from chain.db import reading
 
@@ -160,7 +160,11 @@ def _verdict_out(answer: verify.Answer) -> VerdictOut:
     summary="A bill's proof bundle",
     response_class=Response,
     responses={
-        200: {"content": {"application/json": {"schema": {"type": "object"}}}, "description": "The file"}
+        200: {
+            "content": {"application/json": {"schema": {"type": "object"}}},
+            "description": "The file",
+            "headers": UNSEALED_HEADER,
+        }
     },
 )
 def bundle(house: House_, caller: Caller, bill: Digest, body: BundleIn) -> Response:

@@ -25,7 +25,7 @@ from api.kernel.heads import Heads
 from api.kernel.house import House
 from api.kernel.routes.common import NotFoundError, read_body, waiting
 from api.kernel.schemas import EvidenceIn, EvidenceOut, HeadOut
-from api.kernel.sealing import UNSEALED, sealed_part
+from api.kernel.sealing import UNSEALED, UNSEALED_HEADER, sealed_part
 from api.kernel.transaction import request_key
 from chain.canonical import parse
 from chain.db import reading
@@ -117,7 +117,11 @@ async def follow(
     summary="Evidence's proof bundle",
     response_class=Response,
     responses={
-        200: {"content": {"application/json": {"schema": {"type": "object"}}}, "description": "The file"}
+        200: {
+            "content": {"application/json": {"schema": {"type": "object"}}},
+            "description": "The file",
+            "headers": UNSEALED_HEADER,
+        }
     },
 )
 def bundle(house: House_, caller: KnownCaller, leaf: Leaf) -> Response:

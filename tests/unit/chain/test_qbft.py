@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import coincurve
 import pytest
 import rlp
 
@@ -17,6 +18,7 @@ from chain.qbft import (
     Header,
     HeaderError,
     NotSealedError,
+    _signer,
     parse_extra,
     parse_header,
     quorum,
@@ -84,6 +86,47 @@ def test_extra_data_that_besu_refuses_is_refused(told):
         parse_extra(unhex(told["rlp"]))
 
 
+VALID = [b"\x01" * 32, [], [], b"", []]
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [b"\x01" * 31, *VALID[1:]],
+        [b"\x01" * 33, *VALID[1:]],
+        [b"", *VALID[1:]],
+        [*VALID[:1], [b"\x01" * 19], *VALID[2:]],
+        [*VALID[:1], b"", *VALID[2:]],
+        [*VALID[:2], [b"\x01" * 20, b"\xaa"], *VALID[3:]],
+        [*VALID[:2], [b"\x01" * 20, b"\xff\xff"], *VALID[3:]],
+        [*VALID[:2], [b"\x01" * 19, b"\xff"], *VALID[3:]],
+        [*VALID[:2], [b"\x01" * 20], *VALID[3:]],
+        [*VALID[:2], [b"\x01" * 20, b"\xff", b""], *VALID[3:]],
+        [*VALID[:2], b"", *VALID[3:]],
+        [*VALID[:3], b"\x00", VALID[4]],
+        [*VALID[:3], b"\x01" * 5, VALID[4]],
+        [*VALID[:3], [], VALID[4]],
+        [*VALID[:4], [b"\x01" * 64]],
+        [*VALID[:4], [b"\x01" * 66]],
+        [*VALID[:4], b""],
+        VALID[:4],
+        [*VALID, b""],
+    ],
+)
+def test_extra_data_of_another_shape_is_refused(items):
+    assert parse_extra(rlp.encode(VALID)).seals == ()
+    with pytest.raises(RlpError):
+        parse_extra(rlp.encode(items))
+
+
+def test_a_seal_whose_v_says_that_r_overflowed_is_nobodys():
+    prime, order = 2**256 - 2**32 - 977, 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+    x = next(x for x in range(order + 1, prime) if pow(x**3 + 7, (prime - 1) // 2, prime) == 1)
+    raw = (x - order).to_bytes(32, "big") + (1).to_bytes(32, "big") + b"\x02"
+    assert coincurve.PublicKey.from_signature_and_message(raw, bytes(32), hasher=None)
+    assert _signer(bytes(32), raw) is None
+
+
 def test_quorum_and_mix_hash_are_besus():
     assert [[n, quorum(n)] for n, _ in VECTORS["quorum"]["values"]] == VECTORS["quorum"]["values"]
     assert unhex(VECTORS["mix_hash"]["value"]) == MIX_HASH
@@ -149,6 +192,7 @@ OTHER = ValidatorKey("a stranger")
         lambda h: sealed_like(plain(), FIRST[:3]),
         lambda h: sealed_like(plain(), [*FIRST, OTHER]),
         lambda h: sealed_like(plain(), [*FIRST[:3], FIRST[0]], FIRST),
+        lambda h: sealed_like(plain(), [*FIRST, FIRST[0]], FIRST),
         lambda h: sealed_like(plain(), [*FIRST[:3], OTHER], FIRST[:3]),
         lambda h: sealed_like(plain(), [], FIRST),
     ],
@@ -212,3 +256,10 @@ def test_fields_of_later_forks_are_kept():
     later = parse_header(rlp.encode([*fields, b"\x01" * 32, b"", b"", b"\x02" * 32, b"\x03" * 32]))
     assert later.hash != sealed_like(plain(), FIRST).hash
     verify_sealed(seal(later, FIRST), ERAS)
+
+
+def test_a_header_has_all_its_fields_and_is_not_longer_than_any(header):
+    with pytest.raises(HeaderError):
+        parse_header(rlp.encode(header.fields[:14]))
+    with pytest.raises(HeaderError):
+        parse_header(rlp.encode([*header.fields, b"x" * (1 << 17)]))
