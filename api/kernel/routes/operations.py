@@ -86,6 +86,7 @@ def _parts(house: House) -> Iterator[PartHealth]:
         ("relayer", house.relayer.health),
         ("indexer", house.indexer.health),
         ("log", house.logbook.health),
+        ("signatory", house.signatory.health),
     ):
         yield PartHealth(part=part, ok=health.ok, code=health.code)
 
