@@ -125,8 +125,8 @@ def said_of(session: Session, id: str) -> list[SignOffRow]:
     )
 
 
-def standing_status(row: ApprovalRow, now: float) -> Status:
-    """Where a request stands at this moment, be it written down yet or not."""
+def standing_status(row: ApprovalRow, now: int) -> Status:
+    """Where a request stands in this second, be it written down yet or not."""
     late = row.status == Status.AWAITING and row.expires < now
     return Status.EXPIRED if late else Status(row.status)
 

@@ -36,7 +36,7 @@ def approval_out(session: Session, house: House, row: ApprovalRow, caller: Princ
     return ApprovalOut.model_validate(
         {
             "id": row.id,
-            "status": requests.standing_status(row, time.time()),
+            "status": requests.standing_status(row, int(time.time())),
             "reason": row.reason,
             "kind": row.kind,
             "room": row.room or None,
