@@ -341,14 +341,14 @@ def test_two_approved_at_once_of_which_one_can_be_done(place, desk):
 
 def test_an_act_that_cannot_be_meant_is_refused_when_it_is_proposed(place, desk):
     bill, to = held(place), place.party("importer")
+    reads_only = place.token("bank", "read", "approve")
     with place.nothing_changes():
         body = {"room": "bills", "act": "Transfer", "subject": bill, "fields": {"to": to, "sequence": 0}}
         problem(place.post(desk.people["ada"], "/v1/intents/sign", body), 409, "stale-sequence")
         body["fields"] = {"to": "x"}
         problem(place.post(desk.people["ada"], "/v1/intents/sign", body), 422, "intent-malformed")
-        other_token = place.token("bank", "read", "approve")
         body["fields"] = {"to": to}
-        problem(place.post(other_token, "/v1/intents/sign", body), 403, "forbidden")
+        problem(place.post(reads_only, "/v1/intents/sign", body), 403, "forbidden")
 
 
 # Once

@@ -259,7 +259,12 @@ def test_the_examples_are_answered_as_published(place, method, path):
         operation.definition.raw["requestBody"]["content"]["application/json"]["schema"]
     )["examples"]:
         case = operation.Case(
-            path_parameters={"digest": "0x" + "5a" * 32, "party": 1, "bill": "0x" + "5a" * 32},
+            path_parameters={
+                "digest": "0x" + "5a" * 32,
+                "party": 1,
+                "bill": "0x" + "5a" * 32,
+                "approval": "5a" * 16,
+            },
             body=example,
             media_type="application/json",
         )
