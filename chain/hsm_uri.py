@@ -126,6 +126,6 @@ def _file(source: str) -> Path:
     path = source.removeprefix("file:")
     if path.startswith("//"):
         path = "/" + path[2:].partition("/")[2]  # an authority, empty or localhost
-    if not path.startswith("/"):
+    if not path.startswith("/") or path.endswith("/"):
         raise HsmUriError("the PIN's file is named by its whole path", params={"part": "pin-source"})
     return Path(path)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -48,6 +49,7 @@ __all__ = [
 FORM = "landbridge/remote-signer/1"
 _ANSWER = 1 << 16
 _PAUSE = 0.2
+_ACCOUNT = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _METHOD = "eth_signTypedData"
 _FILES = ("ca_file", "certificate_file", "certificate_key_file", "token_file")
 _KNOWN = frozenset({"format", "url", "account", "timeout", *_FILES})
@@ -216,7 +218,7 @@ def read_place(content: Mapping[str, Any], *, beside: Path) -> RemotePlace:
         raise RemoteSettingsError(
             f"a remote signer is described as {FORM} with its url", params={"field": "url"}
         )
-    if not isinstance(account, str) or len(account) != 42 or not account.startswith("0x"):
+    if not isinstance(account, str) or not _ACCOUNT.fullmatch(account):
         raise RemoteSettingsError("name the account that signs", params={"field": "account"})
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 300:
         raise RemoteSettingsError("a time-out is more than 0 and at most 300 s", params={"field": "timeout"})
