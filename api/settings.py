@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """Key of the tags under which wagons and containers are compared without being stored."""
     hsm: str = ""
     """The token that may hold entrusted keys: pkcs11:token=…?module-path=… (RFC 7512, docs/signers.md)."""
+    hsm_module: Path | None = None
+    """The token's library, where the address names no module-path."""
     hsm_pin_file: Path | None = None
     """Its first line is the token's PIN, where the address names no pin-source."""
     hsm_sessions: int = Field(default=2, ge=1, le=16)

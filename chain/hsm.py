@@ -23,6 +23,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -165,9 +166,10 @@ class Hsm:
         self._turns = threading.BoundedSemaphore(sessions)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
+        weakref.finalize(self, _end_all, self._idle)  # nobody's sessions end, at the latest with this process
         self._refused_pin: tuple[int, ...] | None = None
 
-    def keys(self) -> list[HsmKey]:
+    def list_keys(self) -> list[HsmKey]:
         """The token's keys that could sign, by label.
 
         :raises SignerError: the token cannot be used
@@ -181,7 +183,7 @@ class Hsm:
         :raises HsmAmbiguousError: a key is called so already
         :raises SignerError: the token cannot be used, or does not make such keys
         """
-        if any(key.label == label for key in self.keys()):
+        if any(key.label == label for key in self.list_keys()):
             raise HsmAmbiguousError("a key of this token is called so already", params={"label": label[:80]})
         identity = secrets.token_bytes(16)
         request = {"do": "new", "label": label, "id": identity.hex()}
@@ -202,7 +204,7 @@ class Hsm:
         """
         found = [
             key
-            for key in self.keys()
+            for key in self.list_keys()
             if (address is None or key.address == address.lower())
             and (label is None or key.label == label)
             and (id is None or key.id == id)
@@ -235,7 +237,8 @@ class Hsm:
 
     def _taken(self) -> list[_Worker]:
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle = list(self._idle)
+            self._idle.clear()
         return idle
 
     def raw_signature(self, id: bytes, digest: bytes) -> bytes:
@@ -408,6 +411,11 @@ class _Worker:
                     pipe.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
+
+
+def _end_all(workers: list[_Worker]) -> None:
+    for worker in workers:
+        worker.end()
 
 
 def _named(answer: dict[str, Any]) -> SignerError:

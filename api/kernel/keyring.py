@@ -72,9 +72,12 @@ class KeyRing:
         hsm = None
         if settings.hsm:
             uri = parse_uri(settings.hsm)
-            pin_file = uri.pin_file or settings.hsm_pin_file
             hsm = Hsm(
-                replace(uri, pin_file=pin_file),
+                replace(
+                    uri,
+                    module=uri.module or settings.hsm_module,
+                    pin_file=uri.pin_file or settings.hsm_pin_file,
+                ),
                 timeout=settings.signer_timeout,
                 sessions=settings.hsm_sessions,
             )

@@ -133,19 +133,19 @@ with token.open(user_pin="{PIN}") as session:
 
 
 def test_keys_are_listed_and_found(hsm: Hsm) -> None:
-    assert hsm.keys() == []
+    assert hsm.list_keys() == []
     refused(HsmKeyMissingError, lambda: hsm.find())
     first = hsm.new_key("a")
     assert hsm.find() == first
     second = hsm.new_key("b")
-    assert hsm.keys() == [first, second]
+    assert hsm.list_keys() == [first, second]
     assert [key.fit for key in (first, second)] == [True, True]
     assert hsm.find(label="b") == hsm.find(id=second.id) == second
     assert hsm.find(address=first.address.upper().replace("0X", "0x")) == first
     refused(HsmAmbiguousError, lambda: hsm.find())
     refused(HsmKeyMissingError, lambda: hsm.find(label="c"))
     assert "already" in str(refused(HsmAmbiguousError, lambda: hsm.new_key("a")))
-    assert hsm.keys() == [first, second]
+    assert hsm.list_keys() == [first, second]
 
 
 def test_a_key_that_can_leave_does_not_sign(box: SoftHsm, hsm: Hsm) -> None:
@@ -218,7 +218,7 @@ def test_a_token_that_is_pulled_out_and_comes_back(box: SoftHsm) -> None:
     box.pull_out()
     for number in range(2):
         refused(HsmTokenMissingError, lambda number=number: signer.sign(digest(number)))
-    refused(HsmTokenMissingError, lambda: signer._hsm.keys())
+    refused(HsmTokenMissingError, lambda: signer._hsm.list_keys())
     box.put_back()
     assert recover(digest(3), signer.sign(digest(3))) == signer.address
 
@@ -283,7 +283,7 @@ def test_a_module_that_crashes_takes_nobody_with_it(box: SoftHsm) -> None:
 def test_a_busy_token(box: SoftHsm) -> None:
     made = box.open(timeout=0.3, sessions=1)
     made._turns.acquire()
-    refused(HsmHungError, lambda: made.keys())
+    refused(HsmHungError, lambda: made.list_keys())
 
 
 def test_a_process_ends_with_its_parent(box: SoftHsm, tmp_path: Path) -> None:
@@ -322,11 +322,11 @@ def test_a_wrong_pin_is_tried_once_and_the_right_one_at_once(box: SoftHsm) -> No
     signer._hsm.close()
     made = box.open()
     box.pin_file.write_text("wrong\n")
-    refused(HsmPinError, made.keys, "PinIncorrect")
+    refused(HsmPinError, made.list_keys, "PinIncorrect")
     tried: list[int] = []
     before = len(workers())
     for _ in range(3):
-        assert "not tried again" in str(refused(HsmPinError, made.keys))
+        assert "not tried again" in str(refused(HsmPinError, made.list_keys))
         tried.append(len(workers()))
     assert tried == [before] * 3
     box.pin_file.write_text(PIN + "\nand more\n")
@@ -338,24 +338,24 @@ def test_a_pins_file_that_cannot_be_used(box: SoftHsm, hsm: Hsm, content: bytes 
     box.pin_file.unlink()
     if content is not None:
         box.pin_file.write_bytes(content)
-    refused(HsmPinFileError, hsm.keys)
+    refused(HsmPinFileError, hsm.list_keys)
 
 
 def test_tokens_that_are_not_there_or_not_one(box: SoftHsm) -> None:
     uri = box.uri()
-    refused(HsmTokenMissingError, box.open(replace(uri, token="another")).keys)
-    refused(HsmTokenMissingError, box.open(replace(uri, manufacturer="nobody")).keys)
-    assert box.open(replace(uri, manufacturer="SoftHSM project", model="SoftHSM v2")).keys() == []
+    refused(HsmTokenMissingError, box.open(replace(uri, token="another")).list_keys)
+    refused(HsmTokenMissingError, box.open(replace(uri, manufacturer="nobody")).list_keys)
+    assert box.open(replace(uri, manufacturer="SoftHSM project", model="SoftHSM v2")).list_keys() == []
     box.make_token("second")
-    refused(HsmAmbiguousError, box.open(replace(uri, token=None)).keys)
+    refused(HsmAmbiguousError, box.open(replace(uri, token=None)).list_keys)
     box.make_token("bank")
-    refused(HsmAmbiguousError, box.open(uri).keys)
+    refused(HsmAmbiguousError, box.open(uri).list_keys)
 
 
 @pytest.mark.parametrize("module", ["/nowhere/module.so", "/etc/hostname", "/usr/lib/os-release"])
 def test_what_is_no_module(box: SoftHsm, module: str) -> None:
     made = box.open(replace(box.uri(), module=Path(module)))
-    refused(HsmModuleError, made.keys)
+    refused(HsmModuleError, made.list_keys)
 
 
 def test_what_must_be_named() -> None:

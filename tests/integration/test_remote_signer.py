@@ -49,11 +49,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SigningService
 
 
 @pytest.fixture
-def service(running: SigningService) -> Iterator[SigningService]:
+def service(running: SigningService) -> SigningService:
     """It signs honestly, and was asked nothing."""
     running.behave("sign")
     (running.folder / "asked").unlink(missing_ok=True)
-    yield running
+    return running
 
 
 def signer(service: SigningService, **changes: Any) -> RemoteSigner:
@@ -135,7 +135,7 @@ def test_a_service_that_hangs(service: SigningService, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["no answer", "break off"])
 def test_a_restart_in_the_middle(service: SigningService, how: str) -> None:
-    """It ends with the request in hand; the same request, to the byte, is sent to the one that comes after."""
+    """It ends with the request in hand; the same request, to the byte, is sent to the one that comes next."""
     service.behave(how)
     found: list[Any] = []
     waiting = threading.Thread(target=lambda: found.append(signer(service).sign_act(ACT, DOMAIN)))
