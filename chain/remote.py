@@ -138,23 +138,24 @@ class RemoteSigner:
         return checked(_signature(_result(answer)), digest, self.address)
 
     def _answer(self, body: bytes) -> bytes:
-        until = time.monotonic() + self._place.timeout
+        until, down = time.monotonic() + self._place.timeout, None
         with self._client() as client:
             while True:
                 try:
                     return self._try(client, body, until)
                 except (httpx.TimeoutException, TimeoutError) as error:
-                    raise self._hung() from error
+                    raise (down or self._hung()) from error  # too late to try is not hung
                 except (SignerDownError, httpx.TransportError) as error:
                     if _is_about_tls(error):
                         raise SignerDownError(
                             "the signing service and this gateway do not trust each other",
                             params={"reason": "tls"},
                         ) from error
+                    down = SignerDownError(
+                        "the signing service cannot be reached", params={"reason": type(error).__name__}
+                    )
                     if time.monotonic() + _PAUSE >= until:
-                        raise SignerDownError(
-                            "the signing service cannot be reached", params={"reason": type(error).__name__}
-                        ) from error
+                        raise down from error
                     time.sleep(_PAUSE)
 
     def _try(self, client: httpx.Client, body: bytes, until: float) -> bytes:
