@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -356,6 +357,19 @@ def test_tokens_that_are_not_there_or_not_one(box: SoftHsm) -> None:
 def test_what_is_no_module(box: SoftHsm, module: str) -> None:
     made = box.open(replace(box.uri(), module=Path(module)))
     refused(HsmModuleError, made.list_keys)
+
+
+def test_without_the_package_for_it() -> None:
+    """It is an extra: who has no token need not install it, and who forgot it is told."""
+    worker = Path(__file__).parents[2] / "chain" / "hsm_worker.py"
+    wanted = {"module": "/m.so", "pin_file": "/run/pin", "token": {}, "rw": False}
+    told = subprocess.run(
+        [sys.executable, "-I", "-S", str(worker)],  # without the packages of the environment
+        input=json.dumps(wanted).encode() + b"\n",
+        capture_output=True,
+        timeout=60,
+    )
+    assert json.loads(told.stdout) == {"error": "hsm-module", "reason": "python-pkcs11 is not installed"}
 
 
 def test_what_must_be_named() -> None:
