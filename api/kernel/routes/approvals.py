@@ -101,6 +101,7 @@ def decline(session: Db, house: House_, caller: Caller, approval: Id, body: Deci
 @router.post("/approvals/{approval}/withdraw", summary="Withdraw")
 def withdraw(session: Db, house: House_, caller: Caller, approval: Id) -> ApprovalOut:
     """Take back what the caller proposed."""
+    caller.needs("read")
     row = requests.withdraw(session, house, caller, approval)
     return approval_out(session, house, row, caller)
 
