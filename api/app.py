@@ -21,7 +21,17 @@ from api.kernel.evidence import Intake
 from api.kernel.heads import Heads
 from api.kernel.house import House
 from api.kernel.room import Room
-from api.kernel.routes import documents, evidence, intents, log, operations, parties, scrubber, tokens
+from api.kernel.routes import (
+    approvals,
+    documents,
+    evidence,
+    intents,
+    log,
+    operations,
+    parties,
+    scrubber,
+    tokens,
+)
 from api.kernel.schemas import Problem
 from api.registry import ROOMS
 from api.settings import Settings
@@ -97,6 +107,8 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
         documents.router,
         log.router,
         scrubber.router,
+        approvals.followed,
+        approvals.router,
     ):
         first.include_router(router)
     for room in rooms:

@@ -68,6 +68,19 @@ class Settings(BaseSettings):
     keystore_password: SecretStr = SecretStr("")
     tag_key: SecretStr = SecretStr("")
     """Key of the tags under which wagons and containers are compared without being stored."""
+    hsm: str = ""
+    """The token that may hold entrusted keys: pkcs11:token=…?module-path=… (RFC 7512, docs/signers.md)."""
+    hsm_module: Path | None = None
+    """The token's library, where the address names no module-path."""
+    hsm_pin_file: Path | None = None
+    """Its first line is the token's PIN, where the address names no pin-source."""
+    hsm_sessions: int = Field(default=2, ge=1, le=16)
+    entrusted_keys: Literal["keystore", "hsm"] = "keystore"
+    """Where keys are made that parties entrust to this gateway."""
+    remote_signers: Path | None = None
+    """A file that describes the signing services behind which entrusted keys lie (docs/signers.md)."""
+    signer_timeout: float = Field(default=10, gt=0, le=120)
+    """Seconds in which a token answers."""
 
     @field_validator("data_dir")
     @classmethod

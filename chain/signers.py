@@ -1,7 +1,8 @@
 """Keys that sign: one Protocol, and keys kept in keystore v3 files.
 
-A signer signs 32-byte digests and knows its own account; it never gives its key away. Hardware tokens and
-remote signers fit the same Protocol.
+A signer signs acts and knows its own account; it never gives its key away. Most sign any 32-byte digest too
+(:class:`Signer`); one elsewhere wants to see the act (:class:`ActSigner`). Keys in hardware tokens are in
+:mod:`chain.hsm`, remote signers in :mod:`chain.remote`.
 
 >>> signer = KeySigner(bytes(31) + b"\\x01")
 >>> signer.address
@@ -22,14 +23,18 @@ import rlp
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from chain.errors import LandbridgeError
-from chain.intents import Address, Signature, address_of, keccak
+from chain.intents import Act, Address, BadSignatureError, Domain, Signature, address_of, keccak, recover
 
 __all__ = [
+    "ActSigner",
     "KeySigner",
     "Keystore",
     "KeystoreError",
     "Signer",
+    "SignerError",
     "Transaction",
+    "UntrueSignatureError",
+    "checked",
     "read_keystore",
     "sign_transaction",
 ]
@@ -44,6 +49,18 @@ class KeystoreError(LandbridgeError):
     code: ClassVar[str] = "keystore"
 
 
+class SignerError(LandbridgeError):
+    """A key that cannot be used now, although it may be later. Nothing was signed."""
+
+    code: ClassVar[str] = "signer"
+
+
+class UntrueSignatureError(SignerError):
+    """What a token or a remote signer gave is not its key's signature; it goes nowhere. Params: ``why``."""
+
+    code: ClassVar[str] = "signature-untrue"
+
+
 class Transaction(TypedDict):
     """A legacy transaction before it is signed; amounts in wei."""
 
@@ -56,16 +73,30 @@ class Transaction(TypedDict):
     chainId: int
 
 
-class Signer(Protocol):
-    """What signs for one account."""
+class ActSigner(Protocol):
+    """What signs acts for one account."""
 
     @property
     def address(self) -> Address:
         """The account."""
         ...
 
+    def sign_act(self, act: Act, domain: Domain) -> Signature:
+        """Sign an act; the signature is low-s.
+
+        :raises SignerError: the key cannot be used now
+        """
+        ...
+
+
+class Signer(ActSigner, Protocol):
+    """What signs for one account whatever it is given."""
+
     def sign(self, digest: bytes) -> Signature:
-        """Sign 32 bytes; the signature is low-s."""
+        """Sign 32 bytes; the signature is low-s.
+
+        :raises SignerError: the key cannot be used now
+        """
         ...
 
 
@@ -81,6 +112,9 @@ class KeySigner:
 
     def sign(self, digest: bytes) -> Signature:
         return Signature.from_rsv(self._key.sign_recoverable(digest, hasher=None))
+
+    def sign_act(self, act: Act, domain: Domain) -> Signature:
+        return self.sign(act.digest(domain))
 
     def __repr__(self) -> str:
         return f"KeySigner({self.address})"
@@ -156,6 +190,20 @@ def read_keystore(path: Path, password: str) -> KeySigner:
         raise KeystoreError("there is no key file for this account") from error
     except Exception as error:  # the library raises many kinds for damage and for a wrong password
         raise KeystoreError("the key file is damaged or has another password") from error
+
+
+def checked(signature: Signature, digest: bytes, address: Address) -> Signature:
+    """A signature, if it is this account's over this digest.
+
+    :raises UntrueSignatureError: it is another's, or nobody's
+    """
+    try:
+        found = recover(digest, signature)
+    except BadSignatureError as error:
+        raise UntrueSignatureError("what came is no signature", params={"why": "no-signature"}) from error
+    if found != address:
+        raise UntrueSignatureError("the signature is another key's", params={"why": "another-key"})
+    return signature
 
 
 def sign_transaction(signer: Signer, transaction: Transaction) -> tuple[bytes, str]:

@@ -136,9 +136,9 @@ def act_of(typed: Mapping[str, Any]) -> tuple[Act, dict[str, Any], Domain]:
 
 
 def sign_typed_data(typed: Mapping[str, Any], keys: Keys) -> str:
-    """Sign an act's typed data with a local key; hex with 0x, 65 bytes."""
+    """Sign an act's typed data with a party's own key; hex with 0x, 65 bytes."""
     act, _, domain = act_of(typed)
-    return "0x" + keys.signer().sign(act.digest(domain)).rsv.hex()
+    return "0x" + keys.signer().sign_act(act, domain).rsv.hex()
 
 
 def act_file(typed: Mapping[str, Any], signatures: Sequence[str], **further: Any) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def moment(value: str, now: float) -> int:
     return int(now) + int(match[1]) * _SPANS[match[2]]
 
 
-def _doer(run: Run, key: Path | None, password_file: Path | None, no_wait: bool) -> Any:
+def _doer(run: Run, key: str | None, password_file: Path | None, no_wait: bool) -> Any:
     from api.cli.acts import Doer
     from api.cli.keys import Keys
 

@@ -25,7 +25,7 @@ from pydantic_core import from_json
 
 from api.cli.errors import CliError, ExitCode, RefusedError
 
-__all__ = ["Bill", "Gateway", "Intent", "PartyView", "Prepared", "Registry", "Stored", "Verdict"]
+__all__ = ["Approval", "Bill", "Gateway", "Intent", "PartyView", "Prepared", "Registry", "Stored", "Verdict"]
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
@@ -110,6 +110,27 @@ class Bill(TypedDict):
     note: str
     block: int
     open_acts: list[str]
+
+
+class Approval(TypedDict):
+    """A request that waits for sign-offs, or where it ended."""
+
+    id: str
+    status: str
+    reason: str | None
+    kind: str
+    room: str | None
+    act: str | None
+    digest: str
+    typed_data: dict[str, Any] | None
+    rule: dict[str, Any] | None
+    token: dict[str, Any] | None
+    people: int
+    behind: int
+    expires: int
+    sign_offs: list[dict[str, Any]]
+    signature: str | None
+    intent: Intent | None
 
 
 class Verdict(TypedDict):
@@ -231,7 +252,9 @@ class Gateway:
     def cosign(self, room: str, act: str, message: Mapping[str, Any]) -> str:
         """The signature of the caller's entrusted key under an act that another signs first."""
         body = {"room": room, "act": act, "message": dict(message), "signatures": ["0x" + "00" * 65]}
-        return str(self.post("/v1/intents/cosign", body)["signature"])
+        answer = self.post("/v1/intents/cosign", body)
+        _refuse_waiting(answer)
+        return str(answer["signature"])
 
     def submit(
         self, room: str, act: str, message: Mapping[str, Any], signatures: Sequence[str], *, wait: bool = True
@@ -248,9 +271,10 @@ class Gateway:
         """An unsafe request that is answered by an act; with ``wait``, seen through to its end.
 
         :raises RefusedError: the chain refused the act, or it expired
-        :raises CliError: it was taken and is not mined yet
+        :raises CliError: it was taken and is not mined yet, or waits for sign-offs
         """
         answer = cast(Intent, self._call(method, path, body=body, wait=_WAIT_SECONDS if wait else 0))
+        _refuse_waiting(answer)
         if wait and answer["status"] not in _SETTLED:
             answer = self.intent(answer["id"], _WAIT_SECONDS)
         if wait and answer["status"] not in _SETTLED:
@@ -300,6 +324,27 @@ class Gateway:
         raw: bytes = self._call("POST", f"/v1/bills/{bill}/paper", body=body, raw=True)
         return raw
 
+    # Four eyes
+
+    def approvals(self, status: str | None = None) -> list[Approval]:
+        """All requests of the caller's party."""
+        found: list[Approval] = []
+        while True:
+            query: dict[str, Any] = {"limit": 200, "after": found[-1]["id"] if found else ""}
+            page = self.get("/v1/approvals", **query, **({"status": status} if status else {}))
+            found += page
+            if len(page) < 200:
+                return found
+
+    def approval(self, id: str, wait: int = 0) -> Approval:
+        """One request, waiting so many seconds for its end."""
+        return cast(Approval, self.get(f"/v1/approvals/{id}", wait=wait))
+
+    def decide(self, id: str, what: str, digest: str | None) -> Approval:
+        """Approve or decline what has a digest, or withdraw."""
+        path, body = f"/v1/approvals/{id}/{what}", {"digest": digest} if digest is not None else None
+        return cast(Approval, self._call("POST", path, body=body))
+
     # HTTP
 
     def get(self, path: str, **query: Any) -> Any:
@@ -309,6 +354,10 @@ class Gateway:
     def post(self, path: str, body: Any = None) -> Any:
         """An unsafe request."""
         return self._call("POST", path, body=body)
+
+    def put(self, path: str, body: Any) -> Any:
+        """An unsafe request that replaces."""
+        return self._call("PUT", path, body=body)
 
     def delete(self, path: str) -> Any:
         """An unsafe request that takes away."""
@@ -388,6 +437,11 @@ def _wish(
 ) -> dict[str, Any]:
     wish: dict[str, Any] = {"room": room, "act": act, "subject": subject, "fields": dict(fields)}
     return wish if deadline is None else wish | {"deadline": deadline}
+
+
+def _refuse_waiting(answer: Any) -> None:
+    if answer.get("status") == "awaiting-approval":
+        raise CliError("awaits-approval", ExitCode.UNREACHABLE, id=str(answer["id"]))
 
 
 def _address(url: str) -> str:

@@ -84,7 +84,13 @@ class Failure:
         return {"error": body | self.members}
 
 
-_UNREACHABLE = frozenset({"audit-chain-turned", "node-down", "node-hung"})
+_UNREACHABLE = frozenset(
+    {
+        *("audit-chain-turned", "node-down", "node-hung"),
+        *("hsm-token-missing", "hsm-lost", "hsm-hung"),
+        *("signer-down", "signer-hung"),
+    }
+)
 _LOCAL = frozenset(
     {
         "audit-other-log",
@@ -101,9 +107,11 @@ _LOCAL = frozenset(
         "deploy",
         "intent-malformed",
         "signature-malformed",
+        *("hsm-module", "hsm-token-ambiguous", "hsm-pin", "hsm-pin-file", "hsm-key-missing", "hsm-key-unfit"),
+        "signer-settings",
     }
 )
-_USAGE = frozenset({"settings", "database-url"})
+_USAGE = frozenset({"settings", "database-url", "hsm-uri"})
 
 
 def failure_of(error: BaseException, lang: str) -> Failure:

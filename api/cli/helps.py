@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any, Final
 
+from api.cli import helps_signing
+
 __all__ = ["COMMANDS", "OPTIONS", "PANELS", "translate", "walk"]
 
 PANELS: Final = {
@@ -117,6 +119,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Verify a bill file or a bill; exit 0 only if the verdict is pass",
         "核验提单文件或提单；结论为 pass 才返回 0",
     ),
+    **helps_signing.COMMANDS,
 }
 
 
@@ -138,8 +141,8 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "bill": ("the bill's id", "提单编号"),
     "party": ("the party's number", "参与方编号"),
     "key": (
-        "the party's own key (keystore v3); else the gateway's entrusted key signs",
-        "自有密钥（keystore v3）；未给出时由网关托管的密钥签署",
+        "the party's own key: a keystore v3 or signing service's file, or pkcs11:...; else the entrusted one",
+        "自有密钥：keystore v3、pkcs11:... 或签名服务描述文件；未给出时由网关托管的密钥签署",
     ),
     "password-file": (
         "file whose first line is the key's password; else LANDBRIDGE_KEY_PASSWORD_FILE, or it is asked for",
@@ -181,8 +184,8 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
         "参与方（运营方为其创建首个令牌时）",
     ),
     "scope": (
-        "a scope: read, write, sign, tokens; may be repeated",
-        "权限：read、write、sign、tokens，可重复",
+        "a scope: read, write, sign, tokens, approve; may be repeated",
+        "权限：read、write、sign、tokens、approve，可重复",
     ),
     "label": ("what the token is for", "令牌用途"),
     "days": ("days until it expires", "有效天数"),
@@ -303,6 +306,7 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "bill paper: out": ("write the PDF to this new file", "将 PDF 写入此新文件"),
     "bill bundle: out": ("write the bundle to this new file", "将证明文件写入此新文件"),
     "bill verify: out": ("write the verdict to this new file", "将结论写入此新文件"),
+    **helps_signing.OPTIONS,
 }
 
 _GLOBAL = {

@@ -100,7 +100,7 @@ def submit(
     run: Run,
     file: ActFile,
     rpc: Annotated[str | None, typer.Option("--rpc", metavar="URL|embedded:FILE")] = None,
-    sender_key: Annotated[Path | None, typer.Option("--sender-key", metavar="FILE")] = None,
+    sender_key: Annotated[str | None, typer.Option("--sender-key", metavar="FILE|pkcs11:…")] = None,
     password_file: PasswordFile = None,
     no_wait: NoWait = False,
 ) -> int | None:
@@ -122,16 +122,14 @@ def submit(
     return _send(run, content, rpc, sender_key, password_file)
 
 
-def _send(
-    run: Run, content: Any, rpc: str, sender_key: Path | None, password_file: Path | None
-) -> int | None:
+def _send(run: Run, content: Any, rpc: str, sender_key: str | None, password_file: Path | None) -> int | None:
     from dataclasses import asdict
 
     from api.cli.acts import act_of
     from api.cli.direct import open_chain, send
     from api.cli.keys import Keys
 
-    sender = Keys(run, sender_key, password_file=password_file).signer() if sender_key else None
+    sender = Keys(run, sender_key, password_file=password_file).sender() if sender_key else None
     _, _, domain = act_of(content["typed_data"])
     with open_chain(rpc, domain.chain_id) as chain:
         price = chain.gas_price()

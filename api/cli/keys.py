@@ -1,7 +1,8 @@
-"""Keys that a party keeps itself: a signing key in a keystore v3 file, and a reader key beside it.
+"""Keys that a party keeps itself: a signing key, and a reader key beside it.
 
-``key.json`` is the Web3 Secret Storage Definition, which wallets read; ``key.reader.json`` is this project's.
-One password locks both.
+The signing key is a keystore v3 file (``key.json``, the Web3 Secret Storage Definition, which wallets read),
+a key in a token (``pkcs11:…``), or one behind a signing service (a file that describes it).
+``key.reader.json`` is this project's; one password locks both files.
 
 >>> reader_path(Path("keys/bank.json"))
 PosixPath('keys/bank.reader.json')
@@ -10,22 +11,26 @@ PosixPath('keys/bank.reader.json')
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from api.cli.errors import CliError, ExitCode
 from api.cli.files import read_bytes, read_json, write_new
 
 if TYPE_CHECKING:
     from api.cli.run import Run
-    from chain.signers import KeySigner
+    from chain.hsm import Hsm
+    from chain.hsm_uri import HsmUri
+    from chain.signers import ActSigner, Signer
     from vault.keys import PrivateKey
 
-__all__ = ["Keys", "make_keys", "reader_path"]
+__all__ = ["Keys", "make_keys", "make_reader", "open_token", "reader_path"]
 
 _READER: Final = "landbridge/reader-key/1"
+_TOKEN_SECONDS = 30.0
 _SCRYPT_WORK = 1 << 17  # a person's password is what stands before the key; half a second a try
 
 
@@ -37,36 +42,65 @@ def reader_path(key: Path) -> Path:
 class Keys:
     """A party's own keys, opened when they are first needed.
 
-    :param key: the keystore v3 file
-    :param reader: the reader key's file; beside the signing key, if not named
+    :param key: the keystore v3 file, ``pkcs11:…``, or a file that describes a signing service
+    :param reader: the reader key's file; beside the signing key's, if not named
     """
 
     def __init__(
-        self, run: Run, key: Path | None, *, reader: Path | None = None, password_file: Path | None = None
+        self,
+        run: Run,
+        key: str | Path | None,
+        *,
+        reader: Path | None = None,
+        password_file: Path | None = None,
     ) -> None:
         self._run = run
-        self._key = key
-        self._reader = reader or (reader_path(key) if key else None)
+        self._key = str(key) if key is not None else None
+        beside = reader_path(Path(self._key)) if self._key and not _in_token(self._key) else None
+        self._reader = reader or beside
         self._password_file = password_file
         self._password: str | None = None
-        self._signer: KeySigner | None = None
+        self._signer: ActSigner | None = None
         self._private: PrivateKey | None = None
 
-    def signer(self) -> KeySigner:
+    def signer(self) -> ActSigner:
         """The signing key.
 
-        :raises CliError: no file is named
+        :raises CliError: no key is named, or its file is not there
         :raises KeystoreError: it cannot be opened
+        :raises SignerError: its token or service cannot be used
         """
-        from chain.signers import read_keystore
-
         if self._key is None:
             raise CliError("key-needed", ExitCode.USAGE)
         if self._signer is None:
-            if not self._key.exists():
-                raise CliError("file-missing", ExitCode.LOCAL, file=str(self._key))
-            self._signer = read_keystore(self._key, self._secret(self._key))
+            self._signer = self._open(self._key)
         return self._signer
+
+    def sender(self) -> Signer:
+        """The signing key, where it can sign transactions too.
+
+        :raises CliError: it lies behind a signing service, which is shown acts alone
+        """
+        from chain.remote import RemoteSigner
+
+        signer = self.signer()
+        if isinstance(signer, RemoteSigner):
+            raise CliError("sender-remote", ExitCode.USAGE)
+        return cast("Signer", signer)
+
+    def _open(self, key: str) -> ActSigner:
+        from chain.remote import FORM, RemoteSigner, read_place
+        from chain.signers import read_keystore
+
+        if _in_token(key):
+            hsm, uri = open_token(key)
+            return hsm.signer(hsm.find(label=uri.object, id=uri.id))
+        path = Path(key)
+        if not path.exists():
+            raise CliError("file-missing", ExitCode.LOCAL, file=key)
+        if f'"{FORM}"'.encode() in read_bytes(path):
+            return RemoteSigner(read_place(read_json(path), beside=path.parent))
+        return read_keystore(path, self._secret(path))
 
     def reader(self) -> PrivateKey:
         """The reader key.
@@ -97,6 +131,31 @@ class Keys:
         if self._password is None:
             self._password = ask_password(self._run, self._password_file, of)
         return self._password
+
+
+def open_token(key: str) -> tuple[Hsm, HsmUri]:
+    """The token that an address names. Module and PIN may come from the environment instead.
+
+    :raises HsmUriError: the address is malformed
+    :raises SignerError: no module or PIN is named
+    """
+    from dataclasses import replace
+
+    from chain.hsm import Hsm
+    from chain.hsm_uri import parse_uri
+
+    uri = parse_uri(key)
+    module, pin_file = (os.environ.get(f"LANDBRIDGE_HSM_{name}") for name in ("MODULE", "PIN_FILE"))
+    whole = replace(
+        uri,
+        module=uri.module or (Path(module) if module else None),
+        pin_file=uri.pin_file or (Path(pin_file) if pin_file else None),
+    )
+    return Hsm(whole, timeout=_TOKEN_SECONDS), uri
+
+
+def _in_token(key: str) -> bool:
+    return key.startswith("pkcs11:")
 
 
 def ask_password(run: Run, file: Path | None, of: Path, *, twice: bool = False) -> str:
@@ -137,15 +196,33 @@ def make_keys(run: Run, out: Path, password_file: Path | None) -> dict[str, str]
     password = ask_password(run, password_file, out, twice=True)
     secret, reader = secrets.token_bytes(32), PrivateKey.generate()
     content = create_keyfile_json(secret, password.encode(), kdf="scrypt", iterations=_SCRYPT_WORK)
-    locked = base64.b64encode(reader.lock(password)).decode()
     write_new(out, content, private=True)
-    write_new(beside, {"format": _READER, "public": reader.public.hex(), "locked": locked}, private=True)
+    _write_reader(beside, reader, password)
     return {
         "address": KeySigner(secret).address,
         "reader_key": reader.public.hex(),
         "key_file": str(out),
         "reader_key_file": str(beside),
     }
+
+
+def make_reader(run: Run, out: Path, password_file: Path | None) -> str:
+    """Make a reader key alone, for a party whose signing key lies elsewhere; its public half in hex.
+
+    :raises CliError: a file of that name is there already
+    """
+    from vault.keys import PrivateKey
+
+    if out.exists():
+        raise CliError("file-exists", ExitCode.LOCAL, file=str(out))
+    password, reader = ask_password(run, password_file, out, twice=True), PrivateKey.generate()
+    _write_reader(out, reader, password)
+    return reader.public.hex()
+
+
+def _write_reader(path: Path, reader: PrivateKey, password: str) -> None:
+    locked = base64.b64encode(reader.lock(password)).decode()
+    write_new(path, {"format": _READER, "public": reader.public.hex(), "locked": locked}, private=True)
 
 
 def _reader_file(path: Path) -> dict[str, Any]:

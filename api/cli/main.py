@@ -13,7 +13,21 @@ from typing import Any
 
 import typer
 
-from api.cli import bill, bill_acts, demo, intent, log, node, party, party_keys, scrub, serving, token, verify
+from api.cli import (
+    approval,
+    bill,
+    bill_acts,
+    demo,
+    intent,
+    log,
+    node,
+    party,
+    party_keys,
+    scrub,
+    serving,
+    token,
+    verify,
+)
 from api.cli.errors import ExitCode, Failure
 from api.cli.helps import PANELS, translate
 from api.cli.run import root, tell
@@ -41,6 +55,7 @@ def build(lang: str) -> Any:
         "intent": intent.app,
         "bill": bill.app,
         "log": log.app,
+        "approval": approval.app,
     }
     for name, group in groups.items():
         app.add_typer(group, name=name)

@@ -20,7 +20,7 @@ __all__ = [
 
 BillId = Annotated[str, typer.Argument(metavar="BILL")]
 PartyNumber = Annotated[int, typer.Argument(metavar="PARTY", min=1, max=2**32 - 1)]
-KeyFile = Annotated[Path | None, typer.Option("--key", metavar="FILE")]
+KeyFile = Annotated[str | None, typer.Option("--key", metavar="FILE|pkcs11:…")]
 ReaderKey = Annotated[Path | None, typer.Option("--reader-key", metavar="FILE")]
 PasswordFile = Annotated[
     Path | None,

@@ -10,7 +10,7 @@ import typer
 from api.cli import show
 from api.cli.bill import run_name
 from api.cli.errors import CliError, ExitCode
-from api.cli.options import Out, PartyNumber, PasswordFile
+from api.cli.options import Out, PartyNumber, PasswordFile, ReaderKey
 from api.cli.run import Run, command
 
 if TYPE_CHECKING:
@@ -56,16 +56,20 @@ def admit(
     name_zh: NameZh,
     country: Country,
     roles: Roles = None,
-    own_key: Annotated[Path | None, typer.Option("--own-key", metavar="FILE")] = None,
+    own_key: Annotated[str | None, typer.Option("--own-key", metavar="FILE|pkcs11:…")] = None,
     password_file: PasswordFile = None,
+    reader_key: ReaderKey = None,
+    entrusted_key: Annotated[str | None, typer.Option("--entrusted-key", metavar="ACCOUNT")] = None,
 ) -> None:
     """Admit a party: with a key that this gateway makes and keeps, or with the party's own key."""
     profile = {"name": name, "name_zh": name_zh, "country": country.upper()}
     gateway = run.gateway
+    if own_key is not None and entrusted_key is not None:
+        raise CliError("own-or-entrusted", ExitCode.USAGE)
     if own_key is None:
-        intent = gateway.act("/v1/parties", profile)
+        intent = gateway.act("/v1/parties", profile | ({"key": entrusted_key} if entrusted_key else {}))
     else:
-        intent = _admit_own(run, profile, own_key, password_file)
+        intent = _admit_own(run, profile, own_key, password_file, reader_key)
     party = gateway.party_of_profile(intent["subject"])
     if party is None:
         raise CliError("party-not-seen", ExitCode.UNREACHABLE, id=intent["id"])
@@ -75,12 +79,14 @@ def admit(
     _show_party(run, party, intent)
 
 
-def _admit_own(run: Run, profile: dict[str, str], own_key: Path, password_file: Path | None) -> Intent:
+def _admit_own(
+    run: Run, profile: dict[str, str], own_key: str, password_file: Path | None, reader_key: Path | None
+) -> Intent:
     """The party's own key signs its admission here, after a look at what it signs."""
     from api.cli.acts import act_of, sign_typed_data
     from api.cli.keys import Keys
 
-    keys = Keys(run, own_key, password_file=password_file)
+    keys = Keys(run, own_key, reader=reader_key, password_file=password_file)
     account = keys.signer().address
     body = profile | {"key": account, "reader_key": keys.reader_public()}
     typed = run.gateway.post("/v1/parties/admission", body)["typed_data"]

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from api.cli.texts_signing import SIGNING
+
 __all__ = ["LANGUAGES", "TEXTS", "language_of", "plain", "text"]
 
 LANGUAGES: Final = ("en", "zh")
@@ -490,7 +492,15 @@ _ERRORS: Final = {
     "error.void-other": ("{file} is not the voiding of this bill", "{file} 不是作废该提单的行为"),
 }
 
-TEXTS: Final[Mapping[str, tuple[str, str]]] = {**_WORDS, **_STATES, **_MESSAGES, **_DEMO, **_AUDIT, **_ERRORS}
+TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    **_WORDS,
+    **_STATES,
+    **_MESSAGES,
+    **_DEMO,
+    **_AUDIT,
+    **_ERRORS,
+    **SIGNING,
+}
 
 
 def text(lang: str, key: str, /, **params: object) -> str:

@@ -30,12 +30,13 @@ def create(
     data_dir: Annotated[Path | None, typer.Option("--data-dir", metavar="FOLDER")] = None,
     database_url: Annotated[str | None, typer.Option("--database-url", metavar="URL")] = None,
     out: Out = None,
+    person: Annotated[str | None, typer.Option("--person", metavar="NAME")] = None,
 ) -> None:
     """Make a token through the API; with --operator, the operator's, in the gateway's own database."""
     from api.cli.files import write_new
 
     if operator:
-        if party is not None or scope:
+        if party is not None or scope or person:
             raise CliError("operator-token", ExitCode.USAGE)
         settings = _settings(data_dir, database_url)
         token, made = make_operator_token(settings, label, days * _DAY)
@@ -49,6 +50,8 @@ def create(
         }
         if party is not None:
             body["party"] = party
+        if person is not None:
+            body["person"] = person
         made = run.gateway.post("/v1/tokens", body)
         token = made.pop("token")
     if out is not None:
@@ -62,6 +65,8 @@ def create(
         else:
             console.print(token, soft_wrap=True)
             run.say("token-once")
+        if made.get("awaits"):
+            run.say("token-awaits", id=made["awaits"])
 
     run.result(document, render)
 
@@ -118,6 +123,7 @@ def _rows(run: Run, made: Any) -> list[tuple[str, object]]:
         (run.text("scopes"), ", ".join(made["scopes"])),
         (run.text("label"), made["label"]),
         (run.text("expires"), show.moment(made["expires"])),
+        *([(run.text("person"), made["person"])] if made.get("person") else []),
         *([(run.text("revoked"), show.moment(made["revoked"]))] if made["revoked"] else []),
     ]
 

@@ -19,6 +19,7 @@ from typing import ClassVar, Final
 
 from sqlmodel import Session
 
+from api.kernel.approval.tables import PersonRow
 from api.kernel.tables import TokenRow
 from chain.errors import LandbridgeError
 
@@ -38,6 +39,7 @@ SCOPES: Final = {
     "sign": "have the party's entrusted key sign an act",
     "tokens": "make and revoke the party's tokens",
     "operate": "the operator's own: admit parties, give roles, watch the gateway",
+    "approve": "sign off, as a person, what the party's rule puts under four eyes",
 }
 
 _FORM = re.compile(r"lb_([0-9a-f]{16})_([0-9a-f]{64})")
@@ -68,6 +70,8 @@ class Principal:
     token: str
     party: int | None
     scopes: frozenset[str]
+    person: str | None = None
+    """Whom the token stands for, as :func:`api.kernel.approval.people.person_id` names people."""
 
     def needs(self, scope: str) -> None:
         """Refuse unless the token has the scope.
@@ -119,7 +123,7 @@ def issue(
 def authenticate(session: Session, header: str | None, *, now: int) -> Principal:
     """The caller named by an ``Authorization`` header (RFC 6750).
 
-    :raises UnauthorizedError: none, malformed, unknown, revoked or expired: one answer for all
+    :raises UnauthorizedError: none, malformed, unknown, revoked, expired or not signed off: one answer
     """
     refused = UnauthorizedError("send a valid token as Authorization: Bearer lb_…")
     scheme, _, value = (header or "").partition(" ")
@@ -132,4 +136,7 @@ def authenticate(session: Session, header: str | None, *, now: int) -> Principal
         raise refused
     if row is None or row.revoked is not None or row.expires <= now:
         raise refused
-    return Principal(row.id, row.party, frozenset(row.scopes.split()))
+    person = session.get(PersonRow, row.id)
+    if person is not None and person.approval is not None:
+        raise refused  # others of its party have yet to sign it off
+    return Principal(row.id, row.party, frozenset(row.scopes.split()), person.person if person else None)

@@ -23,8 +23,10 @@ from typing import Any, ClassVar
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel
 
+from api.kernel.approval.signing import Signatory
 from api.kernel.bundle_form import ValidatorsPart, read_validators
 from api.kernel.changes import Changes
+from api.kernel.keyring import KeyRing
 from api.kernel.logbook import Logbook
 from api.kernel.room import ContractReader, Refusal, Room
 from api.kernel.scrub.worker import Scrubber
@@ -106,6 +108,7 @@ class House:
         self.changes = Changes()
         tag_key = settings.secret("tag_key").encode()
         self.answers_key = hmac.new(tag_key, b"landbridge/answers/1", hashlib.sha256).digest()
+        self.persons_key = hmac.new(tag_key, b"landbridge/persons/1", hashlib.sha256).digest()
         accounts = _Accounts(settings.data_dir / "keys" / "accounts.json", keystore)
         self.administrator: Signer = accounts.signer("administrator")
         self.relayer_signer: Signer = accounts.signer("relayer")
@@ -155,6 +158,8 @@ class House:
             already_done=self._took_effect,
             changed=self._relayed,
         )
+        self.keys = KeyRing.open(settings, keystore)
+        self.signatory = Signatory(self)
 
     @classmethod
     @contextmanager
@@ -186,9 +191,12 @@ class House:
                 readers=ReaderKeystore(settings.data_dir / "readers"),
             )
             house.logbook.look()
+            stack.callback(house.keys.close)
             for worker in (house.indexer, house.relayer, *house.logbook.workers, house.scrubber):
                 worker.start()
                 stack.callback(worker.stop)
+            house.signatory.start()
+            stack.callback(house.signatory.stop)
             yield house
 
     def _deployed(self, record: Path) -> Deployment:

@@ -10,27 +10,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlmodel import Session, col, select
 
-from api.kernel.house import House
 from api.kernel.room import RefusedByChainError, Room
 from api.kernel.tables import KeyRow
 from chain import outbox
 from chain.contracts import encode_intents
 from chain.db import reading
 from chain.errors import LandbridgeError
-from chain.intents import Act, Address, IntentError, Signature, act_from_message, recover
+from chain.intents import Act, IntentError, Signature, act_from_message, recover
 from chain.node import NodeRefusedError
-from chain.signers import Signer
+from chain.signers import ActSigner
 from chain.tables import OutboxRow
+
+if TYPE_CHECKING:
+    from api.kernel.house import House
 
 __all__ = [
     "CosignersMismatchError",
     "ExpiredError",
     "NotCustodialError",
     "UnknownActError",
+    "entrusted",
+    "is_stale",
     "parse_signatures",
     "prepare",
     "room_of",
@@ -118,8 +122,9 @@ def sign(house: House, room: Room, act: Act, party: int) -> Signature:
     """Have a party's entrusted key sign.
 
     :raises NotCustodialError: the gateway has no key of the party that is marked custodial on the chain
+    :raises SignerError: the key cannot be used now
     """
-    return _entrusted(house, party).sign(act.digest(house.domain(room)))
+    return entrusted(house, party).sign_act(act, house.domain(room))
 
 
 def sign_and_submit(
@@ -140,17 +145,28 @@ def sign_and_submit(
     return row
 
 
-def _entrusted(house: House, party: int) -> Signer:
+def entrusted(house: House, party: int) -> ActSigner:
+    """The signer of a party's entrusted key.
+
+    :raises NotCustodialError: the gateway has no key of the party that is marked custodial on the chain
+    :raises SignerError: the key may lie in a token that cannot be asked now
+    """
     with reading(house.engine) as session:
         keys = session.exec(
             select(KeyRow).where(KeyRow.party == party, KeyRow.custodial, col(KeyRow.until).is_(None))
         ).all()
     for key in keys:
-        if key.address in house.keystore:
-            return house.keystore.signer(Address(key.address))
+        signer = house.keys.signer(key.address)
+        if signer is not None:
+            return signer
     raise NotCustodialError(
         "this gateway holds no key that the registry marks as entrusted by the party", params={"party": party}
     )
+
+
+def is_stale(house: House, room: Room, act: Act) -> bool:
+    """Whether an act that is not signed yet came too late: what it was prepared for has moved on."""
+    return act.sequence < house.sequence(room, act.type, act.subject)
 
 
 def submit(

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 
 from api.kernel import intents
 from api.kernel.house import House
+from api.kernel.keyring import KeyNotHereError
 from api.kernel.party_acts import ADMINISTRATOR_ACTS, PARTY_ACTS, PARTY_DOMAIN, PARTY_REFUSALS, Role
 from api.kernel.party_projector import PartyProjector
 from api.kernel.room import ContractReader, Room
@@ -140,14 +141,23 @@ def admit(session: Session, house: House, act: Act, party_signature: Signature) 
     return intents.submit(session, house, PARTIES, act, [first, party_signature])
 
 
-def admit_custodial(session: Session, house: House, profile: Profile) -> tuple[OutboxRow, ProfileRow]:
-    """Admit a party whose keys, for signing and for reading, are made and kept here."""
-    signer = house.keystore.create()
+def admit_custodial(
+    session: Session, house: House, profile: Profile, *, key: Address | None = None
+) -> tuple[OutboxRow, ProfileRow]:
+    """Admit a party whose keys, for signing and for reading, are made and kept here.
+
+    :param key: an account whose key lies in this gateway's token or signing service; without it one is made
+    :raises KeyNotHereError: this gateway cannot sign for that account
+    :raises SignerError: the key cannot be used now
+    """
+    signer = house.keys.create() if key is None else house.keys.elsewhere(key)
+    if signer is None:
+        raise KeyNotHereError("this gateway cannot sign for this account", params={"key": key or ""})
     reader_key = house.new_entrusted_reader().hex()
     act, row = prepare_admission(
         session, house, profile, key=signer.address, custodial=True, reader_key=reader_key
     )
-    return admit(session, house, act, signer.sign(act.digest(house.domain(PARTIES)))), row
+    return admit(session, house, act, signer.sign_act(act, house.domain(PARTIES))), row
 
 
 def administrate(

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from api.kernel.problems_signing import SIGNING
+
 __all__ = ["MEDIA_TYPE", "TEXTS", "Text", "language_of", "problem"]
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -428,6 +430,7 @@ TEXTS: Final[dict[str, Text]] = {
     ),
     "chain-changed": Text(503, "The chain is not the one known here", "链与已知的不一致", *_ADMIN),
     "storage-full": Text(507, "The storage is full", "存储空间不足", *_ADMIN),
+    **{code: Text(*text) for code, text in SIGNING.items()},
 }
 
 

@@ -114,9 +114,14 @@ class ProfileIn(Model):
 
 
 class AdmitIn(ProfileIn):
-    """Admit a party whose key this gateway makes and keeps (marked custodial on the chain)."""
+    """Admit a party that entrusts its key to this gateway (marked custodial on the chain)."""
 
     model_config = _like(_PROFILE)
+
+    key: Address | None = Field(
+        None,
+        description="an account of the gateway's token or signing service; a key is made, if absent",
+    )
 
 
 class AdmissionPrepareIn(ProfileIn):
@@ -212,7 +217,8 @@ class TokenIn(Model):
             "scopes": ["read", "write", "sign"],
             "label": "trade-finance desk",
             "lifetime": 7_776_000,
-        }
+        },
+        {"scopes": ["read", "sign", "approve"], "label": "second desk", "person": "staff 4711"},
     )
 
     party: PartyNumber | None = Field(None, description="the operator names the party; a party makes its own")
@@ -222,6 +228,11 @@ class TokenIn(Model):
     label: Label = Field(examples=["trade-finance desk"])
     lifetime: StrictInt = Field(
         7_776_000, ge=60, le=366 * 86_400, description="seconds", examples=[7_776_000]
+    )
+    person: Label | None = Field(
+        None,
+        description="whom it stands for, as the party calls its people; only a keyed hash is kept",
+        examples=["staff 4711"],
     )
 
 
@@ -235,6 +246,8 @@ class TokenOut(Model):
     created: int
     expires: int
     revoked: int | None
+    person: str | None = Field(None, description="whom it stands for, as this gateway calls people")
+    awaits: str | None = Field(None, description="the request on which it waits; until then it is refused")
 
 
 class TokenMade(TokenOut):

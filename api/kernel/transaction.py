@@ -105,6 +105,7 @@ class TransactionRoute(APIRoute):
                     response = await _unsafe(request, session, handle)
             request.app.state.house.relayer.wake()
             request.app.state.house.logbook.wake()
+            request.app.state.house.signatory.wake()
             if getattr(request.state, "forget_callers", False):
                 request.app.state.known.forget()
             after = getattr(request.state, "after_commit", None)

@@ -18,6 +18,7 @@ from chain.db import writing
 from tests.integration.gateway import ALL, EVIDENCE, Gateway, problem
 
 DIGEST = "0x" + "5a" * 32
+APPROVAL = "5a" * 16
 SIGNATURE = "0x" + "11" * 64 + "1b"
 MESSAGE = {"bill": DIGEST, "sequence": 1, "deadline": 2_000_000_000, "to": 3}
 PROFILE = {"name": "A name", "name_zh": "名称", "country": "CN"}
@@ -70,6 +71,13 @@ SCOPED: dict[tuple[str, str], tuple[str, Any]] = {
     ("GET", f"/v1/bills/{DIGEST}/history"): ("read", None),
     ("POST", f"/v1/bills/{DIGEST}/bundle"): ("read", {}),
     ("POST", f"/v1/bills/{DIGEST}/paper"): ("read", {}),
+    ("GET", "/v1/approvals"): ("read", None),
+    ("GET", f"/v1/approvals/{APPROVAL}"): ("read", None),
+    ("POST", f"/v1/approvals/{APPROVAL}/approve"): ("approve", {"digest": DIGEST}),
+    ("POST", f"/v1/approvals/{APPROVAL}/decline"): ("approve", {"digest": DIGEST}),
+    ("POST", f"/v1/approvals/{APPROVAL}/withdraw"): ("read", None),
+    ("GET", "/v1/approval-rule"): ("read", None),
+    ("PUT", "/v1/approval-rule"): ("approve", {"acts": []}),
 }
 CASES = [pytest.param(*key, *value, id=" ".join(key)[:40]) for key, value in SCOPED.items()]
 # What the operator's token may call beside its own: it follows every act, and makes a party's first token.

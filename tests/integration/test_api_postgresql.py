@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.desk import Desk
 from tests.integration.gateway import EVIDENCE, Gateway, open_gateway, populate, problem
 from tests.integration.test_relayer_postgresql import server  # noqa: F401 - a fixture
 
@@ -123,3 +124,36 @@ def test_a_refusal_changes_nothing(place):
     problem(place.submit("owner", act, place.members["owner"].signer), 404, "unknown-bill")
     problem(place.post("carrier", "/v1/documents", {"document": {}}), 422, "document-format-unknown")
     assert place.counts() == before
+
+
+def test_four_eyes_with_many_who_approve_at_once(place):
+    """Rows are locked here by the database: no sign-off is counted twice, and the key signs once."""
+    desk = Desk(place, "stranger")
+    names = [f"person {number}" for number in range(6)]
+    desk.hire(*names)
+    desk.rule("bills/Surrender", people=3)
+    bill = place.quick_bill(holder="stranger")
+    request, answers = desk.propose(names[0], "Surrender", bill), []
+
+    def approve(name):
+        answers.append(desk.say(name, "approve", request).status_code)
+
+    threads = [threading.Thread(target=approve, args=(name,)) for name in names[1:] * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(answers) == [202] * 2 + [409] * 8
+    found = desk.signed(names[0], request)
+    assert (found["behind"], len(found["sign_offs"])) == (3, 3)
+    place.settle()
+    assert place.sequence(bill) == 2
+    problem(desk.say(names[5], "approve", request), 409, "approval-ended")
+    made = desk.token("somebody new", "read", "approve").json()
+    waiting = desk.get(names[0], {"id": made["awaits"]})
+    for name in names[:3]:
+        assert desk.say(name, "approve", waiting).status_code == 202
+    assert (
+        place.get({"authorization": f"Bearer {made['token']}"}, "/v1/approval-rule").json()["signatories"]
+        == 7
+    )

@@ -32,7 +32,8 @@ from api.domains.bills.document import check_value
 from api.settings import Settings
 from chain.intents import keccak
 from chain.signers import KeySigner
-from tests.integration.gateway import EVIDENCE, Gateway, open_gateway
+from tests.integration.desk import Desk
+from tests.integration.gateway import EVIDENCE, Gateway, Member, open_gateway
 from vault.keys import PrivateKey
 
 CHECKS = [
@@ -141,6 +142,11 @@ def place(tmp_path_factory):
             signer, reader = KeySigner(keccak(name.encode())), PrivateKey.generate()
             gateway.join(name, gateway.admit_own(name, signer, reader), signer, reader)
         gateway.role("haulier", "carrier")
+        desk = Desk(gateway, "carrier")
+        desk.hire("ada", "ben", "cao")
+        desk.rule("bills/Void")
+        for name, headers in desk.people.items():
+            gateway.members[name] = Member(name, desk.number, headers)
         yield gateway
 
 
@@ -156,7 +162,13 @@ def known(place) -> dict[str, list[Any]]:
     numbers = [member.number for member in place.members.values()]
     moves = [place.act("Transfer", one, to=numbers[0]) for one in (bill, *quick)]
     signed = place.submission(moves[2], place.members["owner"].signer)
+    void = {"room": "bills", "act": "Void", "subject": quick[0], "fields": {"reason": EVIDENCE}}
+    waiting = [place.post(name, "/v1/intents/sign", void).json() for name in ("ada", "ben", "carrier")]
+    digests += [one["digest"] for one in waiting]
     return {
+        "approval": [one["id"] for one in waiting],
+        "acts": [["bills/Transfer"], ["*"], []],
+        "person": ["dee"],
         "fields": [
             {},
             {"to": numbers[0]},
@@ -176,7 +188,7 @@ def known(place) -> dict[str, list[Any]]:
         "room": ["bills", "parties"],
         "act": ["Transfer", "Surrender", "Void", "Offer", "AddKey", "Issue"],
         "role": ["carrier", "bank"],
-        "scopes": [["read"], ["read", "sign"], ["operate"]],
+        "scopes": [["read"], ["read", "sign"], ["operate"], ["read", "approve"]],
         "state": ["issued"],
     }
 
@@ -222,6 +234,8 @@ SLOW = {("post", "/v1/parties"): 2}
 def _callers(method: str, path: str) -> tuple[str | None, ...]:
     if not path.startswith("/v1/") or path in ("/v1/registry", "/v1/trust"):
         return (None,)
+    if "/approval" in path:
+        return ("ada", "ben", "carrier", "owner", "operator")
     return ("carrier", "operator") if "/parties" in path or "/tokens" in path else ("carrier", "owner")
 
 
@@ -259,7 +273,12 @@ def test_the_examples_are_answered_as_published(place, method, path):
         operation.definition.raw["requestBody"]["content"]["application/json"]["schema"]
     )["examples"]:
         case = operation.Case(
-            path_parameters={"digest": "0x" + "5a" * 32, "party": 1, "bill": "0x" + "5a" * 32},
+            path_parameters={
+                "digest": "0x" + "5a" * 32,
+                "party": 1,
+                "bill": "0x" + "5a" * 32,
+                "approval": "5a" * 16,
+            },
             body=example,
             media_type="application/json",
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+import time
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from sqlmodel import Session
@@ -11,6 +12,10 @@ from starlette.concurrency import run_in_threadpool
 
 from api.kernel import intents
 from api.kernel.answers import intent_out
+from api.kernel.approval import requests
+from api.kernel.approval.rules import Kind
+from api.kernel.approval.schemas import ApprovalOut
+from api.kernel.approval.views import approval_out
 from api.kernel.deps import Caller, Db, House_
 from api.kernel.house import House
 from api.kernel.room import Room
@@ -33,12 +38,15 @@ _WAITED: dict[int | str, dict[str, Any]] = {
 _ENDS = ("mined", "done", "refused", "expired")
 
 
-def _prepare(house: House, body: PrepareIn) -> tuple[Room, Act]:
+def _prepare(house: House, body: PrepareIn, *, lifetime: int | None = None) -> tuple[Room, Act]:
     room = intents.room_of(house, body.room)
+    deadline = body.deadline
+    if deadline is None and lifetime is not None:
+        deadline = int(time.time()) + lifetime
     subject = (
         body.subject.to_bytes(32, "big") if isinstance(body.subject, int) else bytes.fromhex(body.subject[2:])
     )
-    return room, intents.prepare(house, room, body.act, subject, body.fields, deadline=body.deadline)
+    return room, intents.prepare(house, room, body.act, subject, body.fields, deadline=deadline)
 
 
 @router.post("/prepare", summary="Prepare an act for signing")
@@ -67,7 +75,13 @@ def submit(
     return _accepted(request, session, house, row, prefer)
 
 
-@router.post("/sign", status_code=202, summary="Have the entrusted key sign and submit", responses=_WAITED)
+_SIGNED: dict[int | str, dict[str, Any]] = {
+    200: _WAITED[200],
+    202: {"model": IntentOut | ApprovalOut, "description": "It is taken, or waits for sign-offs"},
+}
+
+
+@router.post("/sign", status_code=202, summary="Have the entrusted key sign and submit", responses=_SIGNED)
 def sign(
     request: Request,
     session: Db,
@@ -75,21 +89,45 @@ def sign(
     caller: Caller,
     body: SignIn,
     prefer: Annotated[str | None, Header(description="wait=SECONDS: answer when mined (RFC 7240)")] = None,
-) -> IntentOut:
-    """For a party that entrusted its key to this gateway, and only by its own token."""
+) -> IntentOut | ApprovalOut:
+    """For a party that entrusted its key to this gateway, and only by its own token.
+
+    An act under the party's rule of four eyes becomes a request: it is signed when others have signed it off.
+    """
     caller.needs("sign")
-    room, act = _prepare(house, body)
+    party = caller.acting()
+    rule = requests.rule_for(house, party, body.room, body.act)
+    room, act = _prepare(house, body, lifetime=rule.lifetime if rule else None)
     further = intents.parse_signatures(body.cosignatures)
-    row = intents.sign_and_submit(session, house, room, act, caller.acting(), further)
+    if rule is not None:
+        asked = requests.propose_act(session, house, caller, room, act, rule, cosignatures=further)
+        return approval_out(session, house, asked, caller)
+    row = intents.sign_and_submit(session, house, room, act, party, further)
     return _accepted(request, session, house, row, prefer)
 
 
-@router.post("/cosign", summary="Have the entrusted key sign beside others")
-def cosign(session: Db, house: House_, caller: Caller, body: SubmitIn) -> dict[str, str]:
-    """The caller's signature over an act that another party signs first, such as voiding a bill."""
+@router.post(
+    "/cosign",
+    summary="Have the entrusted key sign beside others",
+    responses={202: {"model": ApprovalOut, "description": "It waits for sign-offs; then ask again"}},
+)
+def cosign(
+    session: Db, house: House_, caller: Caller, response: Response, body: SubmitIn
+) -> dict[Literal["signature"], str] | ApprovalOut:
+    """The caller's signature over an act that another party signs first, such as voiding a bill.
+
+    Under the party's rule of four eyes it is given once others have signed it off.
+    """
     caller.needs("sign")
     room = intents.room_of(house, body.room)
     act = act_from_message(room.acts, body.act, body.message)
+    rule = requests.rule_for(house, caller.acting(), room.name, act.type.name)
+    if rule is not None:
+        asked = requests.propose_act(session, house, caller, room, act, rule, kind=Kind.COSIGNATURE)
+        if asked.signature is not None:
+            return {"signature": asked.signature}
+        response.status_code = 202
+        return approval_out(session, house, asked, caller)
     signature = intents.sign(house, room, act, caller.acting())
     return {"signature": "0x" + signature.rsv.hex()}
 

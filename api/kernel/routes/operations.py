@@ -95,6 +95,7 @@ def _parts(house: House) -> Iterator[PartHealth]:
         ("indexer", house.indexer.health),
         ("log", house.logbook.health),
         ("scrubber", house.scrubber.health),
+        ("signatory", house.signatory.health),
     ):
         yield PartHealth(part=part, ok=health.ok, code=health.code)
 

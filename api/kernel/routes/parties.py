@@ -81,7 +81,8 @@ def get_party(session: Db, caller: Caller, party: int) -> PartyOut:
 def admit(session: Db, house: House_, operator: Operator, body: AdmitIn) -> IntentOut:
     """Make the party's keys here, marked custodial on the chain. ``subject`` of the answer is its profile."""
     profile = parties.Profile(body.name, body.name_zh, body.country)
-    row, _ = parties.admit_custodial(session, house, profile)
+    key = Address(body.key.lower()) if body.key else None
+    row, _ = parties.admit_custodial(session, house, profile, key=key)
     return intent_out(session, house, row)
 
 

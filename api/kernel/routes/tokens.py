@@ -6,9 +6,11 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from api.kernel import auth, parties
+from api.kernel.approval import requests
+from api.kernel.approval.tables import PersonRow
 from api.kernel.deps import Caller, Db, House_
 from api.kernel.routes.common import NotFoundError
 from api.kernel.schemas import TokenIn, TokenMade, TokenOut
@@ -20,7 +22,8 @@ __all__ = ["router"]
 router = APIRouter(prefix="/tokens", tags=["tokens"], route_class=TransactionRoute)
 
 
-def _out(row: TokenRow) -> TokenOut:
+def _out(session: Session, row: TokenRow) -> TokenOut:
+    person = session.get(PersonRow, row.id)
     return TokenOut(
         id=row.id,
         party=row.party,
@@ -29,12 +32,17 @@ def _out(row: TokenRow) -> TokenOut:
         created=row.created,
         expires=row.expires,
         revoked=row.revoked,
+        person=person.person if person else None,
+        awaits=person.approval if person else None,
     )
 
 
 @router.post("", status_code=201, summary="Make a token")
 def make(session: Db, house: House_, caller: Caller, response: Response, body: TokenIn) -> TokenMade:
-    """A party's token makes tokens of its own scopes at most; the operator makes a party's first."""
+    """A party's token makes tokens of its own scopes at most; the operator makes a party's first.
+
+    Where the party's rule stands, one for a person is refused until others of the party have signed it off.
+    """
     response.headers["cache-control"] = "no-store"
     if caller.party is None:
         caller.needs("operate")
@@ -46,13 +54,15 @@ def make(session: Db, house: House_, caller: Caller, response: Response, body: T
         if body.party not in (None, caller.party):
             raise auth.ForbiddenError("a token is made by its own party", params={"scope": "tokens"})
         for scope in body.scopes:
-            caller.needs(scope)
+            if scope != "approve":  # who hands out tokens need not be one of those who sign off
+                caller.needs(scope)
         party = caller.party
     token, row = auth.issue(
         party=party, scopes=body.scopes, label=body.label, now=int(time.time()), lifetime=body.lifetime
     )
+    requests.propose_token(session, house, caller, row, body.person)
     session.add(row)
-    return TokenMade(**_out(row).model_dump(), token=token)
+    return TokenMade(**_out(session, row).model_dump(), token=token)
 
 
 @router.get("", summary="List tokens")
@@ -61,7 +71,7 @@ def list_tokens(session: Db, caller: Caller) -> list[TokenOut]:
     rows = session.exec(
         select(TokenRow).where(TokenRow.party == caller.party).order_by(col(TokenRow.created))
     )
-    return [_out(row) for row in rows]
+    return [_out(session, row) for row in rows]
 
 
 @router.delete("/{token}", summary="Revoke a token")
@@ -81,4 +91,4 @@ def revoke(
         row.revoked = int(time.time())
         session.add(row)
         request.state.forget_callers = True
-    return _out(row)
+    return _out(session, row)

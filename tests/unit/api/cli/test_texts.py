@@ -15,6 +15,8 @@ from api.cli.helps import COMMANDS, OPTIONS, option_key, walk
 from api.cli.main import build
 from api.cli.texts import LANGUAGES, TEXTS, language_of, plain, text
 from api.domains.bills.rules import BillState
+from api.kernel.approval.rules import Decision, Kind
+from api.kernel.approval.schemas import ApprovalStatus
 from api.kernel.audit import FINDINGS
 from api.kernel.checks import Result, Scope
 from api.kernel.schemas import IntentState
@@ -31,6 +33,9 @@ _WORDS = {
     "scrubbed.": {*PHASES, "bytes"},
     "state.": {state.name.lower() for state in BillState if state},
     "status.": set(get_args(IntentState)),
+    "approval.": set(get_args(ApprovalStatus)),
+    "decision.": {decision.value for decision in Decision},
+    "kind.": {Kind.RULE.value, Kind.TOKEN.value},
 }
 """Words that the gateway says, each of which has its text."""
 
@@ -40,7 +45,7 @@ def _strings(path: Path) -> set[str]:
     return {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
 
 
-USED = set().union(*(_strings(path) for path in SOURCES if path.name not in ("texts.py", "helps.py")))
+USED = set().union(*(_strings(path) for path in SOURCES if not path.name.startswith(("texts", "helps"))))
 
 
 def _shown(sentence: str) -> set[str]:

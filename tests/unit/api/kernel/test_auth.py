@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlmodel import SQLModel
 
+from api.kernel.approval.tables import PersonRow
 from api.kernel.auth import (
     SCOPES,
     ForbiddenError,
@@ -23,7 +24,7 @@ NOW = 1_800_000_000
 @pytest.fixture
 def session(tmp_path):
     engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
-    SQLModel.metadata.create_all(engine, tables=[TokenRow.__table__])
+    SQLModel.metadata.create_all(engine, tables=[TokenRow.__table__, PersonRow.__table__])
     with writing(engine) as opened:
         yield opened
     engine.dispose()
@@ -93,7 +94,7 @@ def test_every_malformed_or_wrong_one_gets_the_same_answer(session):
 def test_the_database_holds_no_secret(tmp_path):
     path = tmp_path / "b.db"
     engine = open_engine(f"sqlite:///{path}")
-    SQLModel.metadata.create_all(engine, tables=[TokenRow.__table__])
+    SQLModel.metadata.create_all(engine, tables=[TokenRow.__table__, PersonRow.__table__])
     with writing(engine) as session:
         token, _ = _kept(session)
     with reading(engine) as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from api.kernel.approval.tables import ApprovalRow, ApprovalRuleRow, PersonRow, SignOffRow
 from api.kernel.tables import (
     AnsweredRequest,
     DocumentRow,
@@ -19,7 +20,11 @@ SMALL = {"role", "status", "size", "id"}
 
 
 @pytest.mark.parametrize(
-    "table", [AnsweredRequest, DocumentRow, KeyRow, PartyRow, ProfileRow, TenureRow, TokenRow, WrapRow]
+    "table",
+    [
+        *(AnsweredRequest, DocumentRow, KeyRow, PartyRow, ProfileRow, TenureRow, TokenRow, WrapRow),
+        *(ApprovalRow, ApprovalRuleRow, PersonRow, SignOffRow),
+    ],
 )
 def test_numbers_and_times_fit(table):
     """A role may end in 2^48 − 1, and a party's number has 32 bits: neither fits PostgreSQL's INTEGER."""
