@@ -21,7 +21,7 @@ from api.kernel.evidence import Intake
 from api.kernel.heads import Heads
 from api.kernel.house import House
 from api.kernel.room import Room
-from api.kernel.routes import documents, evidence, intents, log, operations, parties, tokens
+from api.kernel.routes import documents, evidence, intents, log, operations, parties, tokens, webhooks
 from api.kernel.schemas import Problem
 from api.registry import ROOMS
 from api.settings import Settings
@@ -98,6 +98,7 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
         tokens.router,
         documents.router,
         log.router,
+        webhooks.router,
     ):
         first.include_router(router)
     for room in rooms:

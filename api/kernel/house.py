@@ -27,6 +27,7 @@ from api.kernel.changes import Changes
 from api.kernel.logbook import Logbook
 from api.kernel.room import ContractReader, Refusal, Room
 from api.kernel.tables import PartyRow, ProfileRow, RegistryRow
+from api.kernel.webhooks.service import Webhooks
 from api.settings import Settings
 from chain.client import Block, BlockAt, Chain
 from chain.contracts import Artifact
@@ -103,6 +104,7 @@ class House:
         self.changes = Changes()
         tag_key = settings.secret("tag_key").encode()
         self.answers_key = hmac.new(tag_key, b"landbridge/answers/1", hashlib.sha256).digest()
+        webhooks_key = hmac.new(tag_key, b"landbridge/webhooks/1", hashlib.sha256).digest()
         accounts = _Accounts(settings.data_dir / "keys" / "accounts.json", keystore)
         self.administrator: Signer = accounts.signer("administrator")
         self.relayer_signer: Signer = accounts.signer("relayer")
@@ -126,12 +128,22 @@ class House:
             window=settings.log_window,
             changed=self._relayed,
         )
+        self.webhooks = Webhooks(
+            engine,
+            {self.address(room): (room, self.domain(room)) for room in rooms},
+            settings,
+            key=webhooks_key,
+        )
         self.indexer = Indexer(
             engine,
             node,
             chain_id=self.chain_id,
             artifacts=artifacts | {log_address: Artifact.load(_LOG)},
-            projectors=[*(room.projector() for room in rooms), self.logbook.projector],
+            projectors=[
+                *(room.projector() for room in rooms),
+                self.logbook.projector,
+                self.webhooks.recorder,
+            ],
             first_block=self.deployment.block,
             changed=self._indexed,
         )
@@ -175,7 +187,7 @@ class House:
                 keystore=Keystore(settings.data_dir / "keys", password),
                 readers=ReaderKeystore(settings.data_dir / "readers"),
             )
-            for worker in (house.indexer, house.relayer, *house.logbook.workers):
+            for worker in (house.indexer, house.relayer, *house.logbook.workers, house.webhooks.sender):
                 worker.start()
                 stack.callback(worker.stop)
             yield house
@@ -224,6 +236,7 @@ class House:
 
     def _indexed(self) -> None:
         self.logbook.wake_scribe()
+        self.webhooks.sender.wake()
         self.changes.notify()
 
     @property

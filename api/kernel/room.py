@@ -16,13 +16,21 @@ from sqlmodel import Session
 
 from chain.contracts import Artifact, Reverted
 from chain.errors import LandbridgeError
-from chain.indexer import Projector
-from chain.intents import Act, ActType, Address
+from chain.indexer import ChainEvent, Projector
+from chain.intents import Act, ActType, Address, Domain
 
 if TYPE_CHECKING:
     from api.kernel.house import House
 
-__all__ = ["ContractReader", "DocumentType", "Finding", "Refusal", "RefusedByChainError", "Room"]
+__all__ = [
+    "ContractReader",
+    "DocumentType",
+    "Finding",
+    "Happening",
+    "Refusal",
+    "RefusedByChainError",
+    "Room",
+]
 
 
 class ContractReader(Protocol):
@@ -73,6 +81,22 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Happening:
+    """Something that happened on the chain, as it is told to parties' own systems.
+
+    :param name: of the act, or of the contract's event
+    :param subject: the id of what it happened to
+    :param audience: the parties that may see it; none: every party may
+    :param facts: public facts of the chain, as JSON has them; no name and nothing of a document
+    """
+
+    name: str
+    subject: str
+    audience: frozenset[int] | None
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Room:
     """A business served by the gateway.
 
@@ -92,6 +116,9 @@ class Room:
         writes nothing, but gives what is to be called in the transaction that takes it
     :param documents: the kinds of document it keeps
     :param acts_between: its acts that took effect in blocks from one to another, as signed, in order
+    :param happening: what an event of its contract tells, and to whom; called in the transaction that takes
+        the event, after the room's projector; does nothing but read the database
+    :param happening_names: every name that such a telling may have
     """
 
     name: str
@@ -110,6 +137,8 @@ class Room:
     documents: tuple[DocumentType, ...] = ()
     beside_signing: Callable[[House, Act, int], Callable[[Session], None]] | None = None
     acts_between: Callable[[Session, int, int], Iterable[Act]] | None = None
+    happening: Callable[[Session, ChainEvent, Domain], Happening | None] | None = None
+    happening_names: tuple[str, ...] = ()
 
     @cached_property
     def artifact(self) -> Artifact:

@@ -12,6 +12,7 @@ from api.domains.bills.contract import RAIL_BILL_ACTS, RAIL_BILL_REFUSALS, RAIL_
 from api.domains.bills.document import Finding, check_value, sample
 from api.domains.bills.document.form import RailBill
 from api.domains.bills.fingerprint import fingerprint
+from api.domains.bills.happenings import NAMES, happening
 from api.domains.bills.projector import BillProjector
 from api.domains.bills.routes import router
 from api.domains.bills.tables import BillEventRow
@@ -76,4 +77,6 @@ BILLS: Final = Room(
     documents=(DocumentType(FORMAT, _check, _derive, units.remember, _example),),
     beside_signing=_beside_signing,
     acts_between=history.acts_between,
+    happening=happening,
+    happening_names=NAMES,
 )
