@@ -17,7 +17,7 @@ from chain.node import NodeDownError, NodeHungError, NodeRefusedError, NodeStora
 from tests.chainlab import SwitchedNode
 from tests.integration.gateway import EVIDENCE, problem
 
-PARTS = ["database", "storage", "node", "relayer", "indexer", "log"]
+PARTS = ["database", "storage", "node", "relayer", "indexer", "log", "webhooks"]
 
 
 @contextmanager

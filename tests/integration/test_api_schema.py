@@ -33,6 +33,7 @@ from api.settings import Settings
 from chain.intents import keccak
 from chain.signers import KeySigner
 from tests.integration.gateway import EVIDENCE, Gateway, open_gateway
+from tests.integration.live import free_port
 from vault.keys import PrivateKey
 
 CHECKS = [
@@ -141,6 +142,7 @@ def place(tmp_path_factory):
             signer, reader = KeySigner(keccak(name.encode())), PrivateKey.generate()
             gateway.join(name, gateway.admit_own(name, signer, reader), signer, reader)
         gateway.role("haulier", "carrier")
+        gateway.house.webhooks.sender.stop()  # nothing is sent to addresses that are made up here
         yield gateway
 
 
@@ -152,6 +154,9 @@ def known(place) -> dict[str, list[Any]]:
     act = place.act("Offer", quick[1], to=place.party("carrier"), expiry=2_000_000_000)
     done = place.done(place.submit("owner", act, place.members["owner"].signer))
     token = place.post("carrier", "/v1/tokens", {"scopes": ["read"], "label": "x"}).json()["id"]
+    url = f"https://127.0.0.1:{free_port()}/"
+    webhook = place.post("carrier", "/v1/webhooks", {"url": url}).json()["webhook"]
+    ping = place.post("carrier", f"/v1/webhooks/{webhook}/ping").json()
     digests = [bill, *quick, done["id"]]
     numbers = [member.number for member in place.members.values()]
     moves = [place.act("Transfer", one, to=numbers[0]) for one in (bill, *quick)]
@@ -173,6 +178,10 @@ def known(place) -> dict[str, list[Any]]:
         "subject": digests + numbers,
         "party": numbers,
         "token": [token],
+        "webhook": [webhook],
+        "delivery": [ping["delivery"]],
+        "after": [ping["event"]],
+        "url": [url],
         "room": ["bills", "parties"],
         "act": ["Transfer", "Surrender", "Void", "Offer", "AddKey", "Issue"],
         "role": ["carrier", "bank"],
@@ -259,7 +268,12 @@ def test_the_examples_are_answered_as_published(place, method, path):
         operation.definition.raw["requestBody"]["content"]["application/json"]["schema"]
     )["examples"]:
         case = operation.Case(
-            path_parameters={"digest": "0x" + "5a" * 32, "party": 1, "bill": "0x" + "5a" * 32},
+            path_parameters={
+                "digest": "0x" + "5a" * 32,
+                "party": 1,
+                "bill": "0x" + "5a" * 32,
+                "webhook": "wh_" + "5a" * 8,
+            },
             body=example,
             media_type="application/json",
         )

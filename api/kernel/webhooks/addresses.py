@@ -35,6 +35,7 @@ _SPECIAL: Final = tuple(
     ipaddress.ip_network(one)
     for one in (
         "168.63.129.16/32",  # public by its number, and a cloud's own service on every machine in it
+        "192.0.0.0/24",  # kept for protocols (RFC 6890); clouds have services there
         "192.88.99.0/24",  # relays of 6to4
         "64:ff9b:1::/48",  # translation to IPv4 within a network (RFC 8215)
         "fec0::/10",  # what came before unique local addresses (RFC 3879)
@@ -99,15 +100,22 @@ class Addresses:
             if not self._plain
             else "a webhook's address is https://HOST/… or http://HOST/…, without user, password or fragment"
         )
-        if len(url) > _LONGEST_URL or any(not "!" <= c <= "~" and c.isascii() for c in url):
+        if len(url) > _LONGEST_URL or any(not "!" <= c <= "~" for c in url):
             raise refused
         try:
             parsed = httpx.URL(url)
             host, port = parsed.raw_host.decode(), parsed.port
         except (httpx.InvalidURL, ValueError):
             raise refused from None
+        port_is_sound = port is None or 0 < port < 65536
         schemes = ("https", "http") if self._plain else ("https",)
-        if parsed.scheme not in schemes or not host or parsed.userinfo or parsed.fragment or port == 0:
+        if (
+            parsed.scheme not in schemes
+            or not host
+            or parsed.userinfo
+            or parsed.fragment
+            or not port_is_sound
+        ):
             raise refused
         try:
             spelled = str(ipaddress.ip_address(host))
