@@ -107,15 +107,10 @@ class Addresses:
             host, port = parsed.raw_host.decode(), parsed.port
         except (httpx.InvalidURL, ValueError):
             raise refused from None
-        port_is_sound = port is None or 0 < port < 65536
         schemes = ("https", "http") if self._plain else ("https",)
-        if (
-            parsed.scheme not in schemes
-            or not host
-            or parsed.userinfo
-            or parsed.fragment
-            or not port_is_sound
-        ):
+        if parsed.scheme not in schemes or not host or parsed.userinfo or parsed.fragment:
+            raise refused
+        if port is not None and not 0 < port < 65_536:
             raise refused
         try:
             spelled = str(ipaddress.ip_address(host))

@@ -133,7 +133,7 @@ def test_an_address_that_spells_a_forbidden_one_is_refused_at_once(url):
 
 
 def test_the_normal_form():
-    assert OUTSIDE.normal("HTTPS://Bank.Example:443/Path?a=B") == "https://bank.example/Path?a=B"
+    assert OUTSIDE.normal("HTTPS://Bank.Example/Path?a=B") == "https://bank.example/Path?a=B"
     assert OUTSIDE.normal("https://8.8.8.8:8443") == "https://8.8.8.8:8443"
     assert Addresses(development=True).normal("http://localhost:9000/x") == "http://localhost:9000/x"
 

@@ -1,5 +1,7 @@
 """The queue: who is due and when, one sender at a time, and nothing given out twice or too early."""
 
+# ruff: noqa: S311 - chance, not secrets
+
 from __future__ import annotations
 
 import random
