@@ -21,7 +21,12 @@ from typing import Final
 import httpcore
 import httpx
 
-from api.kernel.webhooks.addresses import Addresses, AddressForbiddenError, NoAddressError
+from api.kernel.webhooks.addresses import (
+    Addresses,
+    AddressForbiddenError,
+    NoAddressError,
+    WebhookUrlError,
+)
 from api.kernel.webhooks.envelope import CONTENT_TYPE
 from api.kernel.webhooks.outcome import Outcome
 from api.kernel.webhooks.signing import sign
@@ -82,7 +87,6 @@ class Post:
         await self._pool.aclose()
 
     async def _attempt(self, url: str, secrets: Sequence[str], message: str, body: bytes) -> Outcome:
-        self._addresses.normal(url)  # an address that was taken before the operator forbade it
         now = int(time.time())
         headers = [
             (b"host", httpx.URL(url).netloc),
@@ -98,9 +102,10 @@ class Post:
         steps |= {"read": _STEP_SECONDS, "write": _STEP_SECONDS}
         request = httpcore.Request("POST", url, headers=headers, content=body, extensions={"timeout": steps})
         try:
+            self._addresses.normal(url)  # it may have been taken before the operator forbade such
             async with asyncio.timeout(_STATUS_SECONDS):
                 response = await self._pool.handle_async_request(request)
-        except AddressForbiddenError:
+        except (AddressForbiddenError, WebhookUrlError):
             return Outcome("address-forbidden")
         except NoAddressError:
             return Outcome("dns-failed")
