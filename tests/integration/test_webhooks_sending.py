@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import ipaddress
 import itertools
 import logging
 import socket
@@ -279,10 +278,10 @@ def test_the_second_address_is_tried_where_the_first_does_not_answer():
 # TLS
 
 
-def _certificate(folder, *names, issuer=None):
-    """A key and a certificate for these names, self-signed or by an issuer; and the context that serves it."""
+def _certificate(folder, host, days=1):
+    """A certificate of its own making for a host, good for so many days, and the context that serves it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.datetime.now(datetime.UTC)
     built = (
         x509.CertificateBuilder()
@@ -291,20 +290,12 @@ def _certificate(folder, *names, issuer=None):
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=2))
-        .not_valid_after(now + datetime.timedelta(days=issuer if issuer is not None else 1))
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [
-                    x509.IPAddress(ipaddress.ip_address(one)) if one[0].isdigit() else x509.DNSName(one)
-                    for one in names
-                ]
-            ),
-            critical=False,
-        )
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    pem = folder / f"{names[0]}.pem"
+    pem = folder / f"{host}.pem"
     pem.write_bytes(
         built.public_bytes(serialization.Encoding.PEM)
         + key.private_bytes(
@@ -334,7 +325,7 @@ def test_a_receiver_that_is_not_who_it_says(tmp_path):
         assert once(receiver.url, ca_file=pem).code == "tls-failed"  # another name's
         assert once(receiver.url).code == "tls-failed"  # nobody's that is known
         assert receiver.got == []
-    pem, context = _certificate(tmp_path, "localhost", issuer=-1)
+    pem, context = _certificate(tmp_path, "localhost", days=-1)
     with Receiver(tls=context) as receiver:
         assert once(receiver.url, ca_file=pem).code == "tls-failed"  # too old
     with Receiver() as plain:
