@@ -190,7 +190,10 @@ class Receiver:
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("content-length", "0"))
-                got = Got(self.path, {k.lower(): v for k, v in self.headers.items()}, self.rfile.read(length))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # the sender ended in the middle
+                got = Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
                 with outer._lock:
                     outer.got.append(got)
                     outer.at_work[got.id] += 1
