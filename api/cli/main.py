@@ -13,7 +13,21 @@ from typing import Any
 
 import typer
 
-from api.cli import bill, bill_acts, demo, intent, log, node, party, party_keys, serving, token, verify
+from api.cli import (
+    bill,
+    bill_acts,
+    demo,
+    intent,
+    log,
+    node,
+    party,
+    party_keys,
+    serving,
+    token,
+    verify,
+    webhook,
+    webhook_listen,
+)
 from api.cli.errors import ExitCode, Failure
 from api.cli.helps import PANELS, translate
 from api.cli.run import root, tell
@@ -21,7 +35,7 @@ from api.cli.texts import language_of, text
 
 __all__ = ["build", "main"]
 
-_ATTACHED = (bill_acts, party_keys)
+_ATTACHED = (bill_acts, party_keys, webhook_listen)
 """Modules that add commands to another's group."""
 
 
@@ -41,6 +55,7 @@ def build(lang: str) -> Any:
         "intent": intent.app,
         "bill": bill.app,
         "log": log.app,
+        "webhook": webhook.app,
     }
     for name, group in groups.items():
         app.add_typer(group, name=name)

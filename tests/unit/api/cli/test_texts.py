@@ -17,6 +17,9 @@ from api.cli.texts import LANGUAGES, TEXTS, language_of, plain, text
 from api.domains.bills.rules import BillState
 from api.kernel.checks import Result, Scope
 from api.kernel.schemas import IntentState
+from api.kernel.webhooks.outcome import OUTCOMES
+from api.kernel.webhooks.schemas import WebhookOut
+from api.kernel.webhooks.tables import DeliveryStatus
 from tests.clilab import ROOT
 
 SOURCES = sorted((ROOT / "api" / "cli").glob("*.py"))
@@ -27,6 +30,9 @@ _WORDS = {
     "scope.": {scope.value for scope in Scope},
     "state.": {state.name.lower() for state in BillState if state},
     "status.": set(get_args(IntentState)),
+    "delivery.": {status.value for status in DeliveryStatus},
+    "outcome.": set(OUTCOMES),
+    "webhook.": set(get_args(WebhookOut.model_fields["status"].annotation)),
 }
 """Words that the gateway says, each of which has its text."""
 
