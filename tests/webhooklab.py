@@ -121,7 +121,7 @@ def make_sender(
     """A sender that may reach this machine; its second attempt comes after a second."""
     there = addresses or Addresses(development=True)
     settings = {"confirmations": 1, "backoff": (1, 1, 1), "poll": 0.05} | more
-    return Sender(engine, lambda: Post(there, ca_file=ca_file), BOX.open, **settings)
+    return Sender(engine, Post(there, ca_file=ca_file), BOX.open, **settings)
 
 
 @contextlib.contextmanager

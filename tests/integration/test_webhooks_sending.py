@@ -16,12 +16,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from pydantic import ValidationError
 
 from api.kernel.webhooks import post as post_module
 from api.kernel.webhooks.addresses import Addresses
 from api.kernel.webhooks.post import Post
+from api.kernel.webhooks.service import Webhooks
 from api.kernel.webhooks.signing import new_secret, sign
 from api.kernel.webhooks.tables import Paused
+from api.settings import Settings, SettingsError
 from chain.db import writing
 from tests.webhooklab import (
     Receiver,
@@ -44,11 +47,8 @@ def once(url, *, addresses=HOME, ca_file=None, body=b'{"a":1}'):
     """One attempt."""
 
     async def attempt():
-        post = Post(addresses, ca_file=ca_file)
-        try:
-            return await post.send(url, [SECRET], "evt_1", body)
-        finally:
-            await post.close()
+        async with Post(addresses, ca_file=ca_file).to(url) as line:
+            return await line.send([SECRET], "evt_1", body)
 
     return asyncio.run(attempt())
 
@@ -485,3 +485,17 @@ def test_nothing_of_a_party_stands_in_the_log(engine, caplog):
     assert "http-status 500" in caplog.text
     for hidden in ("127.0.0.1", "hidden", "secret answer", "whsec_", "0707"):
         assert hidden not in caplog.text
+
+
+def test_certificates_that_cannot_be_read_are_named_at_the_start(tmp_path):
+    (tmp_path / "no.pem").write_text("nothing")
+    for name in ("no.pem", "missing.pem"):
+        settings = Settings(data_dir=tmp_path, webhook_ca_file=tmp_path / name)
+        with pytest.raises(SettingsError) as refused:
+            Webhooks(None, {}, settings, key=bytes(32))
+        assert refused.value.params == {"setting": "LANDBRIDGE_WEBHOOK_CA_FILE"}
+
+
+def test_networks_that_are_none_are_named_at_the_start():
+    with pytest.raises(ValidationError, match="webhook_networks"):
+        Settings(webhook_networks="10.0.0.0/8,home")

@@ -3,9 +3,8 @@
 The transport is httpcore's own, below httpx: there a connection's address can be judged and then used, and
 nothing follows redirects, unpacks, remembers cookies or asks a proxy of the environment.
 
->>> post = Post(Addresses(development=True))  # doctest: +SKIP
->>> (await post.send(url, secrets, "evt_1", body)).code  # doctest: +SKIP
-'delivered'
+>>> async with Post(Addresses(development=True)).to(url) as line:         # doctest: +SKIP
+...     outcome = await line.send(secrets, "evt_1", body)
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,7 @@ from api.kernel.webhooks.envelope import CONTENT_TYPE
 from api.kernel.webhooks.outcome import Outcome
 from api.kernel.webhooks.signing import sign
 
-__all__ = ["LONGEST_SECONDS", "Post"]
+__all__ = ["LONGEST_SECONDS", "Line", "Post"]
 
 _log = logging.getLogger(__name__)
 LONGEST_SECONDS: Final = 16.0
@@ -47,49 +47,63 @@ _KEEP_ALIVE_SECONDS: Final = 2.0
 
 
 class Post:
-    """Sends, over connections that it keeps for a moment. Used in one event loop.
+    """Sends. Used in one event loop.
 
     :param addresses: judges where a connection may go
     :param ca_file: certificates to trust beside the public ones
-    :param most: connections at once
     """
 
-    def __init__(self, addresses: Addresses, *, ca_file: Path | None = None, most: int = 256) -> None:
+    def __init__(self, addresses: Addresses, *, ca_file: Path | None = None) -> None:
         self._addresses = addresses
-        context = httpcore.default_ssl_context()
+        self._context = httpcore.default_ssl_context()
         if ca_file is not None:
-            context.load_verify_locations(ca_file)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=most,
-            max_keepalive_connections=most,
-            keepalive_expiry=_KEEP_ALIVE_SECONDS,
-            network_backend=_Judged(addresses),
-        )
+            self._context.load_verify_locations(ca_file)
 
-    async def send(self, url: str, secrets: Sequence[str], message: str, body: bytes) -> Outcome:
-        """One attempt; whatever happens is an outcome.
+    @asynccontextmanager
+    async def to(self, url: str) -> AsyncIterator[Line]:
+        """Send to one receiver, over one connection where it keeps it open.
 
         :param url: in its normal form
+        """
+        pool = httpcore.AsyncConnectionPool(
+            ssl_context=self._context,
+            max_connections=1,
+            keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            network_backend=_Judged(self._addresses),
+        )
+        try:
+            yield Line(url, pool, self._addresses)
+        finally:
+            await pool.aclose()
+
+
+class Line:
+    """A way to one receiver. Made by :meth:`Post.to`."""
+
+    def __init__(self, url: str, pool: httpcore.AsyncConnectionPool, addresses: Addresses) -> None:
+        self._url = url
+        self._pool = pool
+        self._addresses = addresses
+        self._host = httpx.URL(url).netloc
+
+    async def send(self, secrets: Sequence[str], message: str, body: bytes) -> Outcome:
+        """One attempt; whatever happens is an outcome.
+
         :param message: its id
         """
         began = time.monotonic()
         try:
-            outcome = await self._attempt(url, secrets, message, body)
+            outcome = await self._attempt(secrets, message, body)
         except Exception as error:
             _log.error("webhooks: an attempt failed unexpectedly: %s", type(error).__name__)
             outcome = Outcome("internal")
         took = round((time.monotonic() - began) * 1000)
         return Outcome(outcome.code, outcome.status, outcome.answer, outcome.retry_after, took)
 
-    async def close(self) -> None:
-        """Close what is open."""
-        await self._pool.aclose()
-
-    async def _attempt(self, url: str, secrets: Sequence[str], message: str, body: bytes) -> Outcome:
+    async def _attempt(self, secrets: Sequence[str], message: str, body: bytes) -> Outcome:
         now = int(time.time())
         headers = [
-            (b"host", httpx.URL(url).netloc),
+            (b"host", self._host),
             (b"content-type", CONTENT_TYPE.encode()),
             (b"content-length", b"%d" % len(body)),
             (b"user-agent", b"Landbridge-Webhooks/1"),
@@ -100,9 +114,11 @@ class Post:
         ]
         steps = {"connect": _CONNECT_SECONDS, "pool": _STATUS_SECONDS}
         steps |= {"read": _STEP_SECONDS, "write": _STEP_SECONDS}
-        request = httpcore.Request("POST", url, headers=headers, content=body, extensions={"timeout": steps})
         try:
-            self._addresses.normal(url)  # it may have been taken before the operator forbade such
+            self._addresses.normal(self._url)  # it may have been taken before the operator forbade such
+            request = httpcore.Request(
+                "POST", self._url, headers=headers, content=body, extensions={"timeout": steps}
+            )
             async with asyncio.timeout(_STATUS_SECONDS):
                 response = await self._pool.handle_async_request(request)
         except (AddressForbiddenError, WebhookUrlError):

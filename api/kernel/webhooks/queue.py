@@ -176,8 +176,11 @@ def settle(
     if row is None or row.claim != run.claim:
         return
     row.claim, row.claimed_until = "", now
-    for item, outcome in zip(run.items, outcomes, strict=False):
-        delivery = session.get(DeliveryRow, item.delivery)
+    tried = [item.delivery for item in run.items[: len(outcomes)]]
+    found = session.exec(select(DeliveryRow).where(col(DeliveryRow.id).in_(tried)))
+    deliveries = {delivery.id: delivery for delivery in found}
+    for number, outcome in zip(tried, outcomes, strict=True):
+        delivery = deliveries.get(number)
         if delivery is None:
             continue
         delivery.attempts += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import Engine
@@ -30,11 +31,11 @@ from api.kernel.webhooks.tables import (
     WebhookEventRow,
     WebhookRow,
 )
+from api.settings import Settings, SettingsError
 from chain.errors import LandbridgeError
 
 if TYPE_CHECKING:
     from api.kernel.room import Room
-    from api.settings import Settings
     from chain.intents import Domain
 
 __all__ = ["WebhookLimitError", "WebhookPausedError", "Webhooks"]
@@ -82,7 +83,7 @@ class Webhooks:
         self.recorder = Recorder(rooms, confirmations=settings.confirmations)
         self.sender = Sender(
             engine,
-            lambda: Post(self._addresses, ca_file=settings.webhook_ca_file),
+            _post(self._addresses, settings.webhook_ca_file),
             self._box.open,
             confirmations=settings.confirmations,
             backoff=settings.webhook_backoff,
@@ -296,3 +297,13 @@ class Webhooks:
             .where(DeliveryRow.status == DeliveryStatus.WAITING, WebhookRow.paused == Paused.NO)
         ).one()
         return session.exec(waiting).one(), session.exec(dead).one(), max(0, now - oldest)
+
+
+def _post(addresses: Addresses, ca_file: Path | None) -> Post:
+    try:
+        return Post(addresses, ca_file=ca_file)
+    except OSError as error:  # of which the errors of TLS are a kind
+        raise SettingsError(
+            "the file named by LANDBRIDGE_WEBHOOK_CA_FILE holds no certificates",
+            params={"setting": "LANDBRIDGE_WEBHOOK_CA_FILE"},
+        ) from error
