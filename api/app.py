@@ -31,6 +31,7 @@ from api.kernel.routes import (
     parties,
     scrubber,
     tokens,
+    webhooks,
 )
 from api.kernel.schemas import Problem
 from api.registry import ROOMS
@@ -109,6 +110,7 @@ def create_app(settings: Settings, rooms: Sequence[Room] = ROOMS, *, house: Hous
         scrubber.router,
         approvals.followed,
         approvals.router,
+        webhooks.router,
     ):
         first.include_router(router)
     for room in rooms:

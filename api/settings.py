@@ -10,10 +10,11 @@ True
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -65,6 +66,25 @@ class Settings(BaseSettings):
     """Bytes of ciphertext that such a pass reads in a second, at most."""
     scrub_items: int = Field(default=1000, ge=1)
     """Rows and names that it looks at in a second, at most."""
+    webhook_networks: str = ""
+    """Networks to which webhooks may go though they are not public, with commas: ``10.1.0.0/16,fd00::/8``. In
+    development this machine itself is among them."""
+    webhook_ca_file: Path | None = None
+    """Certificates (PEM) that webhooks' receivers may have beside those of public authorities."""
+    webhook_limit: int = Field(default=20, ge=0, le=10_000)
+    """Webhooks that a party may have."""
+    webhook_backoff: tuple[Annotated[int, Field(ge=1, le=7 * 86_400)], ...] = (
+        5,
+        300,
+        1800,
+        7200,
+        18_000,
+        28_800,
+        36_000,
+    )
+    """Seconds after the first attempt that failed, the second, …; after one more the delivery is dead."""
+    webhook_keep_days: int = Field(default=30, ge=1, le=3650)
+    """Days that a delivery is kept when it has ended, and tried before it is given up."""
     keystore_password: SecretStr = SecretStr("")
     tag_key: SecretStr = SecretStr("")
     """Key of the tags under which wagons and containers are compared without being stored."""
@@ -86,6 +106,14 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for one in value.split(","):
+            if one.strip():
+                ipaddress.ip_network(one.strip())
+        return value
 
     @model_validator(mode="before")
     @classmethod

@@ -359,6 +359,10 @@ class Gateway:
         """An unsafe request that replaces."""
         return self._call("PUT", path, body=body)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """An unsafe request that changes some members."""
+        return self._call("PATCH", path, body=body)
+
     def delete(self, path: str) -> Any:
         """An unsafe request that takes away."""
         return self._call("DELETE", path)

@@ -111,6 +111,28 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Compare the whole log with the chain: every head, every leaf, every act; exit 0 only if all agree",
         "将整个日志与链比对：每个日志头、每个叶节点、每一行为；全部一致才返回 0",
     ),
+    "webhook": ("Events sent to your own system", "向贵方系统发送的事件通知"),
+    "webhook create": (
+        "Make a webhook: events that you may see are sent to its address",
+        "创建通知订阅：可见的事件将发送至其地址",
+    ),
+    "webhook list": ("List your webhooks", "列出通知订阅"),
+    "webhook change": ("Change a webhook, pause it or resume it", "更改、暂停或恢复通知订阅"),
+    "webhook rotate": (
+        "Give a webhook a new secret; the old one signs beside it for a while",
+        "轮换密钥；旧密钥在一段时间内同时签名",
+    ),
+    "webhook delete": ("Delete a webhook; what waits is dropped", "删除通知订阅；待投递的事件一并丢弃"),
+    "webhook ping": ("Send a test event", "发送测试事件"),
+    "webhook deliveries": ("List a webhook's deliveries, the newest first", "列出投递记录，新的在前"),
+    "webhook replay": (
+        "Send one delivery again, or with --since every event since a time",
+        "重新发送一次投递，或用 --since 重发某时刻以来的全部事件",
+    ),
+    "webhook listen": (
+        "Receive events on this machine, check their signatures and show them",
+        "在本机接收事件，核验签名并显示",
+    ),
     "verify": (
         "Verify a proof bundle against a trust root, with a node or without; exit 0 only if it passes",
         "依据信任根核验证明文件，可联节点亦可离线；结论为 pass 才返回 0",
@@ -184,8 +206,8 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
         "参与方（运营方为其创建首个令牌时）",
     ),
     "scope": (
-        "a scope: read, write, sign, tokens, approve; may be repeated",
-        "权限：read、write、sign、tokens、approve，可重复",
+        "a scope: read, write, sign, tokens, approve, webhooks; may be repeated",
+        "权限：read、write、sign、tokens、approve、webhooks，可重复",
     ),
     "label": ("what the token is for", "令牌用途"),
     "days": ("days until it expires", "有效天数"),
@@ -260,6 +282,33 @@ OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "expect-holder": ("the party that must control the bill", "应控制提单的参与方"),
     "expect-issuer": ("the party that must have issued it", "应为签发人的参与方"),
     "bill verify: confirmations": ("blocks that must lie on the last act", "最近行为之上须有的区块数"),
+    "webhook": ("the webhook's id", "通知订阅编号"),
+    "url": ("where events are sent: https://…", "接收地址：https://…"),
+    "type": (
+        "a type of event, or a beginning such as landbridge.bills.*; may be repeated; all",
+        "事件类型，或 landbridge.bills.* 这样的前缀，可重复；默认全部",
+    ),
+    "description": ("what it is for", "用途"),
+    "pause": ("send nothing until it is resumed; events are kept", "暂停发送，事件保留"),
+    "resume": ("send again what was kept", "恢复发送保留的事件"),
+    "overlap": (
+        "seconds in which both secrets sign; 0 if the old one leaked",
+        "新旧密钥同时签名的秒数；旧密钥泄露时为 0",
+    ),
+    "webhook deliveries: status": ("only those that stand so", "仅列出此状态的投递"),
+    "limit": ("how many at most", "最多条数"),
+    "delivery": ("the delivery's number", "投递编号"),
+    "since": (
+        "events from then on: Unix seconds, or a span back from now such as 90m, 48h or 7d",
+        "自该时刻起的事件：Unix 秒数，或 90m、48h、7d 这样的回溯时长",
+    ),
+    "webhook listen: url": (
+        "an address that leads to this port, where the gateway is elsewhere",
+        "网关不在本机时，指向此端口的地址",
+    ),
+    "count": ("end after so many events", "收到若干事件后结束"),
+    "webhook create: out": ("write the secret to this new file", "将密钥写入此新文件"),
+    "webhook rotate: out": ("write the secret to this new file", "将密钥写入此新文件"),
     "log audit: rpc": ("a node of the chain", "该链的节点地址"),
     "log audit: trust": (
         "the trust root: which chain and registry are audited",
@@ -335,7 +384,7 @@ def option_key(path: str, name: str) -> str:
 
 
 _NAMES = SimpleNamespace(help_option_names=["--help"])
-_SPELLED = {"starts": "from", "ends": "until", "old_key": "key", "roles": "role"}
+_SPELLED = {"starts": "from", "ends": "until", "old_key": "key", "roles": "role", "types": "type"}
 
 
 def translate(tree: Any, lang: str) -> None:

@@ -27,6 +27,8 @@ from api.cli import (
     serving,
     token,
     verify,
+    webhook,
+    webhook_listen,
 )
 from api.cli.errors import ExitCode, Failure
 from api.cli.helps import PANELS, translate
@@ -35,7 +37,7 @@ from api.cli.texts import language_of, text
 
 __all__ = ["build", "main"]
 
-_ATTACHED = (bill_acts, party_keys, scrub)
+_ATTACHED = (bill_acts, party_keys, scrub, webhook_listen)
 """Modules that add commands to another's group."""
 
 
@@ -56,6 +58,7 @@ def build(lang: str) -> Any:
         "bill": bill.app,
         "log": log.app,
         "approval": approval.app,
+        "webhook": webhook.app,
     }
     for name, group in groups.items():
         app.add_typer(group, name=name)

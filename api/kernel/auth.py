@@ -38,6 +38,7 @@ SCOPES: Final = {
     "write": "store documents, prepare acts and submit signed ones",
     "sign": "have the party's entrusted key sign an act",
     "tokens": "make and revoke the party's tokens",
+    "webhooks": "have what the party may see sent to an address, and look after that",
     "operate": "the operator's own: admit parties, give roles, watch the gateway",
     "approve": "sign off, as a person, what the party's rule puts under four eyes",
 }

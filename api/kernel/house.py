@@ -31,6 +31,7 @@ from api.kernel.logbook import Logbook
 from api.kernel.room import ContractReader, Refusal, Room
 from api.kernel.scrub.worker import Scrubber
 from api.kernel.tables import PartyRow, ProfileRow, RegistryRow
+from api.kernel.webhooks.service import Webhooks
 from api.settings import Settings, SettingsError
 from chain.client import Block, BlockAt, Chain
 from chain.contracts import Artifact
@@ -109,6 +110,7 @@ class House:
         tag_key = settings.secret("tag_key").encode()
         self.answers_key = hmac.new(tag_key, b"landbridge/answers/1", hashlib.sha256).digest()
         self.persons_key = hmac.new(tag_key, b"landbridge/persons/1", hashlib.sha256).digest()
+        webhooks_key = hmac.new(tag_key, b"landbridge/webhooks/1", hashlib.sha256).digest()
         accounts = _Accounts(settings.data_dir / "keys" / "accounts.json", keystore)
         self.administrator: Signer = accounts.signer("administrator")
         self.relayer_signer: Signer = accounts.signer("relayer")
@@ -132,12 +134,22 @@ class House:
             window=settings.log_window,
             changed=self._relayed,
         )
+        self.webhooks = Webhooks(
+            engine,
+            {self.address(room): (room, self.domain(room)) for room in rooms},
+            settings,
+            key=webhooks_key,
+        )
         self.indexer = Indexer(
             engine,
             node,
             chain_id=self.chain_id,
             artifacts=artifacts | {log_address: Artifact.load(_LOG)},
-            projectors=[*(room.projector() for room in rooms), self.logbook.projector],
+            projectors=[
+                *(room.projector() for room in rooms),
+                self.logbook.projector,
+                self.webhooks.recorder,
+            ],
             first_block=self.deployment.block,
             changed=self._indexed,
         )
@@ -192,7 +204,8 @@ class House:
             )
             house.logbook.look()
             stack.callback(house.keys.close)
-            for worker in (house.indexer, house.relayer, *house.logbook.workers, house.scrubber):
+            workers = (*house.logbook.workers, house.scrubber, house.webhooks.sender)
+            for worker in (house.indexer, house.relayer, *workers):
                 worker.start()
                 stack.callback(worker.stop)
             house.signatory.start()
@@ -243,6 +256,7 @@ class House:
 
     def _indexed(self) -> None:
         self.logbook.wake_scribe()
+        self.webhooks.sender.wake()
         self.changes.notify()
 
     @property

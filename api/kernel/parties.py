@@ -17,6 +17,7 @@ from api.kernel import intents
 from api.kernel.house import House
 from api.kernel.keyring import KeyNotHereError
 from api.kernel.party_acts import ADMINISTRATOR_ACTS, PARTY_ACTS, PARTY_DOMAIN, PARTY_REFUSALS, Role
+from api.kernel.party_happenings import NAMES, happening
 from api.kernel.party_projector import PartyProjector
 from api.kernel.room import ContractReader, Room
 from api.kernel.tables import KeyRow, PartyRow, ProfileRow, TenureRow
@@ -98,6 +99,8 @@ PARTIES: Final = Room(
     sequence=_sequence,
     lane=_lane,
     premature=frozenset({"Parties_StaleSequence"}),
+    happening=happening,
+    happening_names=NAMES,
 )
 """The registry of parties, as a room of the house."""
 

@@ -252,6 +252,55 @@ TEXTS: Final[dict[str, Text]] = {
     "log-head-differs": Text(
         503, "The chain holds another head than this log", "链上的日志头与本日志不同", *_ADMIN
     ),
+    # webhooks
+    "webhook-url": Text(
+        422,
+        "The address cannot be a webhook's",
+        "该地址不能用作回调地址",
+        "give https://HOST/… without user, password or fragment",
+        "请给出 https://HOST/… 形式的地址，不含用户名、口令与片段",
+    ),
+    "webhook-address-forbidden": Text(
+        422,
+        "Webhooks do not go to this address",
+        "不向该地址发送通知",
+        "give a public address, or ask the gateway's operator to allow yours",
+        "请使用公网地址，或请网关运营方放行该地址",
+    ),
+    "webhook-no-address": Text(
+        422, "This name has no address", "该名称没有地址", "mend the name", "请更正名称"
+    ),
+    "webhook-type-unknown": Text(
+        422,
+        "No event has this type",
+        "没有此类型的事件",
+        "choose among the types that /v1/webhooks/types lists",
+        "请从 /v1/webhooks/types 所列类型中选择",
+    ),
+    "webhook-limit": Text(
+        409,
+        "The party has as many webhooks as it may",
+        "该方的通知订阅已达上限",
+        "delete one that is not needed",
+        "请删除不再需要的订阅",
+    ),
+    "webhook-paused": Text(
+        409,
+        "Nothing is sent to this webhook now",
+        "该通知订阅已暂停发送",
+        "resume it: set paused to false",
+        "请恢复订阅：将 paused 设为 false",
+    ),
+    "webhook-secret": Text(
+        500, "A webhook's stored secret cannot be opened", "通知订阅的密钥无法打开", *_ADMIN
+    ),
+    "webhook-signature": Text(
+        422,
+        "The message is not signed with this secret",
+        "消息并非以此密钥签名",
+        "take the secret that was shown when the webhook was made or last rotated",
+        "请使用创建订阅或最近轮换时显示的密钥",
+    ),
     "reader-key-unknown": Text(
         409,
         "This party has no reader key",

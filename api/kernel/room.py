@@ -17,8 +17,8 @@ from sqlmodel import Session
 from chain.client import Chain
 from chain.contracts import Artifact, Reverted
 from chain.errors import LandbridgeError
-from chain.indexer import Projector
-from chain.intents import Act, ActType, Address
+from chain.indexer import ChainEvent, Projector
+from chain.intents import Act, ActType, Address, Domain
 
 if TYPE_CHECKING:
     from api.kernel.house import House
@@ -28,6 +28,7 @@ __all__ = [
     "ContractReader",
     "DocumentType",
     "Finding",
+    "Happening",
     "Refusal",
     "RefusedByChainError",
     "Room",
@@ -90,6 +91,22 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Happening:
+    """Something that happened on the chain, as it is told to parties' own systems.
+
+    :param name: of the act, or of the contract's event
+    :param subject: the id of what it happened to
+    :param audience: the parties that may see it; none: every party may
+    :param facts: public facts of the chain, as JSON has them; no name and nothing of a document
+    """
+
+    name: str
+    subject: str
+    audience: frozenset[int] | None
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Room:
     """A business served by the gateway.
 
@@ -112,6 +129,9 @@ class Room:
         enter the log
     :param acts_on_chain: the same from the chain alone, up to a block, each with its block and transaction;
         for auditors, who trust no gateway's tables. It tells how many blocks it has looked at
+    :param happening: what an event of its contract tells, and to whom; called in the transaction that takes
+        the event, after the room's projector; does nothing but read the database
+    :param happening_names: every name that such a telling may have
     """
 
     name: str
@@ -131,6 +151,8 @@ class Room:
     beside_signing: Callable[[House, Act, int], Callable[[Session], None]] | None = None
     acts_between: Callable[[Session, int, int], Iterable[Act]] | None = None
     acts_on_chain: ActsOnChain | None = None
+    happening: Callable[[Session, ChainEvent, Domain], Happening | None] | None = None
+    happening_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.acts_between is None) != (self.acts_on_chain is None):

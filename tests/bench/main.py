@@ -1,6 +1,6 @@
 """The bench: what an act costs and how fast it goes, beside a peer or a limit measured in the same run.
 
-``python -m tests.bench.main [gas | intents | log | all] [--quick]``
+``python -m tests.bench.main [gas | intents | log | webhooks | all] [--quick]``
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.console import Console
 
 warnings.simplefilter("ignore")  # of the tests' own tools, which say nothing of what is measured
 
-from tests.bench import gas, limits, log, speed  # noqa: E402
+from tests.bench import gas, limits, log, speed, webhooks  # noqa: E402
 from tests.bench.house import house  # noqa: E402
 from tests.integration.conftest import Anvil, find_anvil  # noqa: E402
 
@@ -35,7 +35,9 @@ def _has_anvil() -> bool:
 def main() -> None:
     """Measure what is asked and print the tables."""
     parser = argparse.ArgumentParser(prog="scripts/bench")
-    parser.add_argument("what", nargs="?", choices=("gas", "intents", "log", "all"), default="all")
+    parser.add_argument(
+        "what", nargs="?", choices=("gas", "intents", "log", "webhooks", "all"), default="all"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     given = parser.parse_args()
     console = Console(width=130 if not Console().is_terminal else None)
@@ -47,6 +49,10 @@ def main() -> None:
     )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="landbridge-bench-")))
+        if given.what in ("webhooks", "all"):
+            webhooks.run(console, folder, quick=given.quick)
+        if given.what == "webhooks":
+            return
         embedded, anvil = stack.enter_context(house(folder / "embedded")), None
         if _has_anvil():
             (folder / "node").mkdir()

@@ -43,7 +43,7 @@ from chain.signers import KeySigner
 from vault.keys import PrivateKey
 
 EVIDENCE = "0x" + "12" * 32
-ALL = ("read", "write", "sign", "tokens")
+ALL = ("read", "write", "sign", "tokens", "webhooks")
 ENTRUSTED = ("carrier", "rival", "bank", "importer", "stranger")
 OWN_KEYS = ("haulier", "owner")
 CARRIERS = ("carrier", "rival", "haulier")

@@ -25,6 +25,7 @@ PROFILE = {"name": "A name", "name_zh": "名称", "country": "CN"}
 PREPARE = {"room": "bills", "act": "Transfer", "subject": DIGEST, "fields": {"to": 3}}
 SUBMIT = {"room": "bills", "act": "Transfer", "message": MESSAGE, "signatures": [SIGNATURE]}
 
+WEBHOOK = "wh_" + "5a" * 8
 OPEN = {("GET", path) for path in ("/health", "/ready", "/metrics", "/v1/registry", "/v1/trust")}
 ANYBODY = "a token of anybody"
 OPERATOR = "operate"
@@ -78,6 +79,18 @@ SCOPED: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", f"/v1/approvals/{APPROVAL}/withdraw"): ("read", None),
     ("GET", "/v1/approval-rule"): ("read", None),
     ("PUT", "/v1/approval-rule"): ("approve", {"acts": []}),
+    ("POST", "/v1/webhooks"): ("webhooks", {"url": "https://10.0.0.1/"}),
+    ("GET", "/v1/webhooks"): ("webhooks", None),
+    ("GET", "/v1/webhooks/types"): ("webhooks", None),
+    ("GET", f"/v1/webhooks/{WEBHOOK}"): ("webhooks", None),
+    ("PATCH", f"/v1/webhooks/{WEBHOOK}"): ("webhooks", {}),
+    ("DELETE", f"/v1/webhooks/{WEBHOOK}"): ("webhooks", None),
+    ("POST", f"/v1/webhooks/{WEBHOOK}/secret"): ("webhooks", {}),
+    ("POST", f"/v1/webhooks/{WEBHOOK}/ping"): ("webhooks", None),
+    ("GET", f"/v1/webhooks/{WEBHOOK}/deliveries"): ("webhooks", None),
+    ("GET", f"/v1/webhooks/{WEBHOOK}/deliveries/1"): ("webhooks", None),
+    ("POST", f"/v1/webhooks/{WEBHOOK}/deliveries/1/replay"): ("webhooks", None),
+    ("POST", f"/v1/webhooks/{WEBHOOK}/replay"): ("webhooks", {"since": 0}),
 }
 CASES = [pytest.param(*key, *value, id=" ".join(key)[:40]) for key, value in SCOPED.items()]
 # What the operator's token may call beside its own: it follows every act, and makes a party's first token.

@@ -17,7 +17,9 @@ from chain.node import NodeDownError, NodeHungError, NodeRefusedError, NodeStora
 from tests.chainlab import SwitchedNode
 from tests.integration.gateway import EVIDENCE, PATIENCE, problem
 
-PARTS = ["database", "storage", "node", "relayer", "indexer", "log", "scrubber", "signatory"]
+PARTS = [
+    *("database", "storage", "node", "relayer", "indexer", "log", "scrubber", "signatory", "webhooks"),
+]
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from chain.intents import keccak
 from chain.signers import KeySigner
 from tests.integration.desk import Desk
 from tests.integration.gateway import EVIDENCE, Gateway, Member, open_gateway
+from tests.integration.live import free_port
 from vault.keys import PrivateKey
 
 CHECKS = [
@@ -147,6 +148,7 @@ def place(tmp_path_factory):
         desk.rule("bills/Void")
         for name, headers in desk.people.items():
             gateway.members[name] = Member(name, desk.number, headers)
+        gateway.house.webhooks.sender.stop()  # nothing is sent to addresses that are made up here
         yield gateway
 
 
@@ -158,6 +160,9 @@ def known(place) -> dict[str, list[Any]]:
     act = place.act("Offer", quick[1], to=place.party("carrier"), expiry=2_000_000_000)
     done = place.done(place.submit("owner", act, place.members["owner"].signer))
     token = place.post("carrier", "/v1/tokens", {"scopes": ["read"], "label": "x"}).json()["id"]
+    url = f"https://127.0.0.1:{free_port()}/"
+    webhook = place.post("carrier", "/v1/webhooks", {"url": url}).json()["webhook"]
+    ping = place.post("carrier", f"/v1/webhooks/{webhook}/ping").json()
     digests = [bill, *quick, done["id"]]
     numbers = [member.number for member in place.members.values()]
     moves = [place.act("Transfer", one, to=numbers[0]) for one in (bill, *quick)]
@@ -185,6 +190,10 @@ def known(place) -> dict[str, list[Any]]:
         "subject": digests + numbers,
         "party": numbers,
         "token": [token],
+        "webhook": [webhook],
+        "delivery": [ping["delivery"]],
+        "after": [ping["event"]],
+        "url": [url],
         "room": ["bills", "parties"],
         "act": ["Transfer", "Surrender", "Void", "Offer", "AddKey", "Issue"],
         "role": ["carrier", "bank"],
@@ -278,6 +287,7 @@ def test_the_examples_are_answered_as_published(place, method, path):
                 "party": 1,
                 "bill": "0x" + "5a" * 32,
                 "approval": "5a" * 16,
+                "webhook": "wh_" + "5a" * 8,
             },
             body=example,
             media_type="application/json",

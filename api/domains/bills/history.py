@@ -31,6 +31,7 @@ __all__ = [
     "concerned",
     "events_of_bill",
     "signatures_of",
+    "told_to",
     "visible_to",
 ]
 
@@ -68,6 +69,16 @@ def visible_to(party: int, events: Sequence[BillEventRow]) -> list[BillEventRow]
     seen = [event.sequence for event in events if party in concerned(event)]
     last = max(seen) + 1 if seen else 0  # the act that ended the concern is its own to see
     return [event for event in events if event.sequence <= last]
+
+
+def told_to(before: BillEventRow | None, event: BillEventRow) -> frozenset[int]:
+    """The parties that may see an act when it happens: those that the bill concerns after it, and those whose
+    concern it ended (:func:`visible_to`).
+
+    :param before: the act before it on the same bill
+    """
+    ended = concerned(before) if before is not None else ()
+    return frozenset({*concerned(event), *ended} - {0})
 
 
 def concerned(event: BillEventRow) -> tuple[int, int, int]:

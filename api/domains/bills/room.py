@@ -13,6 +13,7 @@ from api.domains.bills.contract import RAIL_BILL_ACTS, RAIL_BILL_REFUSALS, RAIL_
 from api.domains.bills.document import Finding, check_value, sample
 from api.domains.bills.document.form import RailBill
 from api.domains.bills.fingerprint import fingerprint
+from api.domains.bills.happenings import NAMES, happening
 from api.domains.bills.projector import BillProjector
 from api.domains.bills.routes import router
 from api.domains.bills.tables import BillEventRow
@@ -78,4 +79,6 @@ BILLS: Final = Room(
     beside_signing=_beside_signing,
     acts_between=history.acts_between,
     acts_on_chain=chain_acts,
+    happening=happening,
+    happening_names=NAMES,
 )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from pydantic import Field
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +21,7 @@ from api.kernel.schemas import Model, Problem
 from api.kernel.scrub.findings import MEANINGS, open_counts
 from api.kernel.scrub.tables import ScrubRow
 from api.kernel.scrub.worker import progress
+from api.kernel.webhooks.outcome import OUTCOMES
 from chain import outbox
 from chain.db import reading
 from chain.errors import LandbridgeError
@@ -96,6 +97,7 @@ def _parts(house: House) -> Iterator[PartHealth]:
         ("log", house.logbook.health),
         ("scrubber", house.scrubber.health),
         ("signatory", house.signatory.health),
+        ("webhooks", house.webhooks.sender.health),
     ):
         yield PartHealth(part=part, ok=health.ok, code=health.code)
 
@@ -198,7 +200,9 @@ class _HouseCollector:
         with reading(self._house.engine) as session:
             for status, count in outbox.counts(session).items():
                 acts.add_metric((status,), count)
+            waiting, dead, oldest = self._house.webhooks.state(session)
         yield acts
+        yield from self._webhooks(waiting, dead, oldest)
         well = GaugeMetricFamily("landbridge_part_ok", "1 while the part is well", labels=("part",))
         for part in _parts(self._house):
             well.add_metric((part.part,), float(part.ok))
@@ -207,6 +211,26 @@ class _HouseCollector:
             "landbridge_indexed_block", "Newest block indexed", self._house.indexer.height
         )
         yield from _scrubbing(self._house)
+
+    def _webhooks(self, waiting: int, dead: int, oldest: int) -> Iterator[Metric]:
+        attempts = CounterMetricFamily(
+            "landbridge_webhook_attempts", "Attempts to deliver an event, by outcome", labels=("outcome",)
+        )
+        sent = self._house.webhooks.sender.outcomes
+        for outcome in OUTCOMES:
+            attempts.add_metric((outcome,), sent[outcome])
+        yield attempts
+        deliveries = GaugeMetricFamily(
+            "landbridge_webhook_deliveries", "Deliveries that wait or were given up", labels=("status",)
+        )
+        deliveries.add_metric(("waiting",), waiting)
+        deliveries.add_metric(("dead",), dead)
+        yield deliveries
+        yield GaugeMetricFamily(
+            "landbridge_webhook_oldest_waiting_seconds",
+            "How long the oldest delivery has waited, of webhooks that are not paused",
+            oldest,
+        )
 
     def describe(self) -> list[Any]:
         return []

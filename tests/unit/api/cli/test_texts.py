@@ -21,6 +21,9 @@ from api.kernel.audit import FINDINGS
 from api.kernel.checks import Result, Scope
 from api.kernel.schemas import IntentState
 from api.kernel.scrub.phases import PHASES
+from api.kernel.webhooks.outcome import OUTCOMES
+from api.kernel.webhooks.schemas import WebhookOut
+from api.kernel.webhooks.tables import DeliveryStatus
 from tests.clilab import ROOT
 
 SOURCES = sorted((ROOT / "api" / "cli").glob("*.py"))
@@ -36,6 +39,9 @@ _WORDS = {
     "approval.": set(get_args(ApprovalStatus)),
     "decision.": {decision.value for decision in Decision},
     "kind.": {Kind.RULE.value, Kind.TOKEN.value},
+    "delivery.": {status.value for status in DeliveryStatus},
+    "outcome.": set(OUTCOMES),
+    "webhook.": set(get_args(WebhookOut.model_fields["status"].annotation)),
 }
 """Words that the gateway says, each of which has its text."""
 
