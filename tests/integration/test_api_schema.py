@@ -34,7 +34,7 @@ from chain.intents import keccak
 from chain.signers import KeySigner
 from tests.integration.desk import Desk
 from tests.integration.gateway import EVIDENCE, Gateway, Member, open_gateway
-from tests.integration.live import free_port
+from tests.ports import free_port
 from vault.keys import PrivateKey
 
 CHECKS = [
