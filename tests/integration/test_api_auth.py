@@ -42,6 +42,8 @@ SCOPED: dict[tuple[str, str], tuple[str, Any]] = {
     ("POST", "/v1/parties/1/roles/end"): (OPERATOR, {"role": "nonsense"}),
     ("POST", "/v1/parties/0/suspension"): (OPERATOR, {"reason": EVIDENCE}),
     ("DELETE", "/v1/parties/0/suspension"): (OPERATOR, None),
+    ("GET", "/v1/operations/scrubber"): (OPERATOR, None),
+    ("POST", "/v1/operations/scrubber"): (OPERATOR, None),
     ("POST", "/v1/tokens"): ("tokens", {"scopes": ["nonsense"], "label": "x"}),
     ("GET", "/v1/tokens"): (ANYBODY, None),
     ("DELETE", "/v1/tokens/nonsense"): ("tokens", None),
