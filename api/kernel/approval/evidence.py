@@ -26,7 +26,7 @@ SIGN_OFF: Final = "sign-off/1"
 def take_turn(session: Session, log: Log) -> None:
     """Hold the log until the transaction ends.
 
-    Taken before a request's row is locked: who took them the other way round would wait for one who waits too.
+    Taken before a request's row is locked: taken the other way round, two of them could wait for each other.
     """
     log.append(session, EVIDENCE, [])
 
