@@ -271,8 +271,8 @@ def _growth(console: Any, folder: Path, sizes: list[int]) -> None:
         raise SystemExit("the log did not grow")
     console.print(table)
     console.print(
-        "appended: with a head each window, full fsync; restart: a new process, from opening the database to\n"
-        "a first proof that is checked; audited: from the database through JSON to the auditor's ledger"
+        "appended: with a head each window, full fsync; restart: a new process, from opening the database\n"
+        "to a first proof that is checked; audited: from the database through JSON to the auditor's ledger"
     )
 
 
