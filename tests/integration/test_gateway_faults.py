@@ -214,7 +214,7 @@ def test_a_node_of_another_chain_gets_nothing(fresh_anvil: tuple[Gateway, Any, S
         "relayer": "node-wrong-chain",
         "indexer": "node-wrong-chain",
         "log": "node-wrong-chain",
-        "scrubber": "",
+        **dict.fromkeys(("scrubber", "signatory", "webhooks"), ""),
     }
     nothing_was_sent(anvil)
     anvil.kill()
