@@ -109,11 +109,12 @@ const VALIDATORS = ["one", "two", "three", "four"].map((name) => {
 });
 const MIX = "63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365";
 
-function headerOf({ number = 5, time = 1_760_000_000, state = new Uint8Array(32), validators = VALIDATORS,
-  sealers = validators, mix = MIX, round = 0, vote = Uint8Array.of(0xc0) } = {}) {
+function headerOf({ number = 5, time = 1_760_000_000, state = new Uint8Array(32), transactions = state,
+  receipts = state, validators = VALIDATORS, sealers = validators, mix = MIX, round = 0,
+  vote = Uint8Array.of(0xc0) } = {}) {
   const text = (data) => lb.rlpString(data), none = text(new Uint8Array(32));
   const whole = (extra) => lb.rlpList([
-    none, none, text(new Uint8Array(20)), text(state), none, none, text(new Uint8Array(256)), lb.rlpNumber(1),
+    none, none, text(new Uint8Array(20)), text(state), text(transactions), text(receipts), text(new Uint8Array(256)), lb.rlpNumber(1),
     lb.rlpNumber(number), lb.rlpNumber(30_000_000), lb.rlpNumber(0), lb.rlpNumber(time), text(lb.rlpList(extra)),
     text(bytes(mix)), text(new Uint8Array(8)), lb.rlpNumber(0),
   ]);
@@ -193,7 +194,7 @@ test("headers and extra data of Besu", () => {
 });
 
 // A registry whose storage holds what a test says, and the bundle and trust root that show it.
-function registry(slots) {
+function registry(slots, sent = []) {
   const names = ["Parties", "RailBills", "AnchorLog"], contracts = {}, codes = {}, nodes = [], accounts = [];
   names.forEach((name, at) => {
     contracts[name] = `0x${lb.hex(lb.word(at + 1, 20))}`;
@@ -210,8 +211,13 @@ function registry(slots) {
   });
   const state = trie(accounts);
   nodes.push(...state.nodes);
+  const at = (list) => trie(list.map((data, place) => [lb.rlpNumber(place), data]));
+  const transactions = at(sent.map((one) => one.raw)), receipts = at(sent.map((one) => one.receipt));
+  nodes.push(...transactions.nodes, ...receipts.nodes);
+  const header = headerOf({ state: state.root, transactions: transactions.root, receipts: receipts.root });
   const bundle = { chain: { contracts }, sealed: {
-    headers: [`0x${lb.hex(headerOf({ state: state.root }))}`], transactions: {}, codes,
+    headers: [`0x${lb.hex(header)}`],
+    transactions: Object.fromEntries(sent.map((one, place) => [one.hash, place])), codes,
     nodes: nodes.map((node) => `0x${lb.hex(node)}`),
   } };
   return [bundle, { validators: [{ from: 0, addresses: VALIDATORS.map((one) => one.address) }] }];
@@ -256,6 +262,74 @@ test("a key's standing, a party's profile", async () => {
   await assert.rejects(lb.sealedSource(bundle, trust), refusal("sealed-malformed"));
   delete bundle.sealed.codes.Parties;
   await assert.rejects(lb.sealedSource(bundle, trust), lb.Unknown);
+});
+
+// A transaction that left these events, each [contract, topics, data]; of a type where one is given.
+function sent(name, logs, { status = 1, type = null } = {}) {
+  const raw = lb.utf8(`transaction ${name}`), text = (data) => lb.rlpString(data);
+  const receipt = lb.rlpList([
+    lb.rlpNumber(status), lb.rlpNumber(21000), text(new Uint8Array(256)),
+    lb.rlpList(logs.map(([address, topics, data]) =>
+      lb.rlpList([text(bytes(address)), lb.rlpList(topics.map(text)), text(data)]))),
+  ]);
+  const hash = `0x${lb.hex(lb.keccak(raw))}`;
+  return { raw, hash, receipt: type === null ? receipt : lb.concat(Uint8Array.of(type), receipt) };
+}
+
+const contract = (number) => `0x${lb.hex(lb.word(number, 20))}`;
+
+test("the events of a bill, and of no other contract, bill or kind", async () => {
+  const [ours, bills] = [lb.word(77), contract(2)], acted = bytes(lb.ACTED_TOPIC);
+  const data = (sequence) => lb.concat(lb.word(5n << 56n), lb.word(1n | BigInt(sequence) << 16n), lb.word(9));
+  const one = sent("one", [
+    [contract(9), [acted, ours], data(1)], // another contract speaks of our bill
+    [bills, [acted, ours], data(1)],
+    [bills, [acted, lb.word(78)], data(7)],
+    [bills, [lb.word(1), ours], data(7)],
+    [bills, [acted, ours], data(2)],
+  ], { type: 2 });
+  const two = sent("two", [[bills, [acted, ours], data(3)]]), other = sent("other", []);
+  const [bundle, trust] = registry([], [two, other, one]);
+  const source = await lb.sealedSource({ ...bundle, acts: [{}, {}, {}] }, trust);
+  const act = ({ hash }, block = 5) => ({ block, transaction: hash });
+  const events = async (...acts) => (await source.acted({ bill: `0x${lb.hex(ours)}`, acts }))
+    .map((event) => [event.word.sequence, event.transaction, event.block, event.time]);
+  // In the order of the block, whatever order the acts stand in; a transaction that several name, once.
+  assert.deepStrictEqual(await events(act(one), act(one), act(two)), [
+    [3, two.hash, 5, 1_760_000_000], [1, one.hash, 5, 1_760_000_000], [2, one.hash, 5, 1_760_000_000],
+  ]);
+  assert.deepStrictEqual(await events(act(other)), []);
+  await assert.rejects(events(act(one, 6)), lb.Unknown);
+  await assert.rejects(events({ block: 5, transaction: `0x${"11".repeat(32)}` }), lb.Unknown);
+  bundle.sealed.transactions[other.hash] = 0; // where another transaction stands
+  const again = await lb.sealedSource({ ...bundle, acts: [] }, trust);
+  const asked = { bill: `0x${lb.hex(ours)}`, acts: [act(other)] };
+  await assert.rejects(again.acted(asked), refusal("sealed-malformed"));
+});
+
+test("an anchor is the log's own event, of this head, in a transaction that succeeded", async () => {
+  const topic = lb.keccak(lb.utf8("Anchored(uint64,bytes32)")), root = lb.keccak(lb.utf8("root"));
+  const data = (size, hash) => lb.concat(lb.word(size), hash), good = data(7, root);
+  for (const [logs, expected, options] of [
+    [[[contract(3), [topic], good]], true],
+    [[[contract(2), [topic], good], [contract(3), [topic], good]], true],
+    [[[contract(3), [topic], good]], true, { type: 1 }],
+    [[[contract(3), [topic], good]], false, { status: 0 }],
+    [[[contract(2), [topic], good]], false],
+    [[[contract(3), [topic, topic], good]], false],
+    [[[contract(3), [], good]], false],
+    [[[contract(3), [root], good]], false],
+    [[[contract(3), [topic], data(8, root)]], false],
+    [[[contract(3), [topic], data(7, topic)]], false],
+    [[[contract(3), [topic], lb.concat(good, Uint8Array.of(0))]], false],
+    [[], false],
+  ]) {
+    const one = sent("anchor", logs, options), [bundle, trust] = registry([], [one]);
+    const source = await lb.sealedSource(bundle, trust);
+    const head = { size: 7, root: `0x${lb.hex(root)}`, block: 5, transaction: one.hash };
+    assert.strictEqual(source.anchored({ head }), expected);
+    assert.throws(() => source.anchored({ head: { ...head, block: 4 } }), lb.Unknown);
+  }
 });
 
 test("published code, but for the words that a constructor set", () => {
