@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from api.kernel.approval import requests
 from api.kernel.approval.rules import Status
-from api.kernel.approval.tables import ApprovalRow, SignOffRow
+from api.kernel.approval.tables import ApprovalRow, ApprovalRuleRow, SignOffRow
 from api.kernel.tables import KeyRow
 from chain.db import reading, writing
 from chain.digests import Seed, document_digest
@@ -559,6 +559,17 @@ def test_acts_proposed_under_an_old_rule_end_with_it(place):
         "status": "refused"
     }
     assert desk.get("ada", request)["reason"] == "approval-rule-changed"
+
+
+def test_a_rule_replaces_the_one_it_was_proposed_for(place):
+    desk = new_desk(place, "ada", "ben")
+    desk.rule("bills/Surrender")
+    asked = desk.ask_rule("ada").json()
+    with writing(place.house.engine) as session:
+        session.get_one(ApprovalRuleRow, desk.number).version += 1
+    found = desk.say("ben", "approve", asked).json()
+    assert (found["status"], found["reason"]) == ("refused", "approval-rule-changed")
+    assert place.get(desk.people["ada"], "/v1/approval-rule").json()["acts"] == ["bills/Surrender"]
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,15 @@ def test_a_token_that_is_pulled_out_and_comes_back(box: SoftHsm) -> None:
     assert recover(digest(3), signer.sign(digest(3))) == signer.address
 
 
+def test_a_session_that_outlived_its_token_is_not_believed(box: SoftHsm) -> None:
+    """It would show an empty token, as if there were no key in it."""
+    signer = use(box)
+    box.pull_out()
+    assert len(workers()) == 1
+    refused(HsmTokenMissingError, signer._hsm.list_keys)
+    refused(HsmTokenMissingError, lambda: signer._hsm.find(address=signer.address))
+
+
 def test_a_token_that_came_back_unseen(box: SoftHsm) -> None:
     """The session outlived it and has only dead handles: the next use begins a new one by itself."""
     signer = use(box)

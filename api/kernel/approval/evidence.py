@@ -18,9 +18,17 @@ from chain.digests import document_digest, new_seed
 from chain.entries import EVIDENCE, evidence_entry
 from chain.log import Log
 
-__all__ = ["SIGN_OFF", "record", "statement"]
+__all__ = ["SIGN_OFF", "record", "statement", "take_turn"]
 
 SIGN_OFF: Final = "sign-off/1"
+
+
+def take_turn(session: Session, log: Log) -> None:
+    """Hold the log until the transaction ends.
+
+    Taken before a request's row is locked: in the other order two could wait for one another.
+    """
+    log.append(session, EVIDENCE, [])
 
 
 def statement(row: ApprovalRow, said: SignOffRow) -> dict[str, Any]:

@@ -312,7 +312,7 @@ def approve(session: Session, house: House, caller: Principal, id: str, digest: 
     row = _may(house, caller, id, digest, now)
     if row.kind in (Kind.ACT, Kind.COSIGNATURE):
         _end_if_stale(house, row, now)
-    row, said = _locked(session, caller.acting(), id)
+    row, said = _locked(session, house, caller.acting(), id)
     person = rules.may_decide(standing_status(row, now), said, caller.person)
     evidence.record(session, house.logbook.log, row, Decision.APPROVE, person, caller.token, now)
     if len(rules.standing_behind([*said, Said(person, Decision.APPROVE)])) >= row.people:
@@ -327,7 +327,7 @@ def decline(session: Session, house: House, caller: Principal, id: str, digest: 
     """
     now = int(time.time())
     _may(house, caller, id, digest, now)
-    row, said = _locked(session, caller.acting(), id)
+    row, said = _locked(session, house, caller.acting(), id)
     person = rules.may_decide(standing_status(row, now), said, caller.person)
     evidence.record(session, house.logbook.log, row, Decision.DECLINE, person, caller.token, now)
     end(session, row, Status.DECLINED, now)
@@ -343,7 +343,7 @@ def withdraw(session: Session, house: House, caller: Principal, id: str) -> Appr
     with reading(house.engine) as look:
         row, said = find(look, party, id), _said(look, id)
     rules.may_withdraw(standing_status(row, now), said, row.token, caller.token, caller.person)
-    row, said = _locked(session, party, id)
+    row, said = _locked(session, house, party, id)
     person = rules.may_withdraw(standing_status(row, now), said, row.token, caller.token, caller.person)
     evidence.record(session, house.logbook.log, row, Decision.WITHDRAW, person, caller.token, now)
     end(session, row, Status.WITHDRAWN, now)
@@ -410,8 +410,9 @@ def _said(session: Session, id: str) -> list[Said]:
     return [Said(one.person, one.decision) for one in said_of(session, id)]
 
 
-def _locked(session: Session, party: int, id: str) -> tuple[ApprovalRow, list[Said]]:
+def _locked(session: Session, house: House, party: int, id: str) -> tuple[ApprovalRow, list[Said]]:
     """The request, which nobody else changes until the transaction ends."""
+    evidence.take_turn(session, house.logbook.log)
     row = session.get(ApprovalRow, id, with_for_update=True, populate_existing=True)
     if row is None or row.party != party:
         raise ApprovalMissingError("you have no such request")
